@@ -1,0 +1,1 @@
+"""The collector: observes this host, projects state, judges health, publishes every event."""

@@ -1,0 +1,123 @@
+"""Memory and swap, from ``/proc/meminfo`` (man 5 proc_meminfo)."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from health_collectord.host import Host
+from health_collectord.vocabulary import (
+    Above,
+    Figures,
+    Gauge,
+    Lines,
+    Metric,
+    Options,
+    Telemetry,
+    Unit,
+)
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class MemoryUsageUpdated(Telemetry):
+    total_bytes: Annotated[int, Gauge(Unit.BYTES, "usable RAM", history=False)]
+    available_bytes: Annotated[int, Gauge(Unit.BYTES, "can be had without swapping")]
+    used_percent: Annotated[float, Gauge(Unit.PERCENT, "what is not available")]
+    free_bytes: Annotated[int, Gauge(Unit.BYTES, "not used for anything", history=False)]
+    buffers_bytes: Annotated[int, Gauge(Unit.BYTES, "block device buffers", history=False)]
+    cached_bytes: Annotated[
+        int, Gauge(Unit.BYTES, "page cache and reclaimable slab", history=False)
+    ]
+    swap_total_bytes: Annotated[int, Gauge(Unit.BYTES, "swap space, all devices", history=False)]
+    swap_used_bytes: Annotated[int, Gauge(Unit.BYTES, "swap space in use")]
+    swap_used_percent: Annotated[
+        float | None, Gauge(Unit.PERCENT, "swap in use; null without swap")
+    ]
+    zfs_arc_bytes: Annotated[
+        int | None,
+        Gauge(Unit.BYTES, "ZFS cache, which counts as used but shrinks; null without ZFS"),
+    ]
+
+
+class MemoryReader:
+    """Reads meminfo, whose figures are in KiB.
+
+    MemAvailable can exceed MemTotal inside LXC (clamped) and is missing before Linux 3.14 (then
+    free + buffers + cached stand in for it, as free(1) did).
+
+    Raises:
+        OSError: meminfo cannot be read.
+        ValueError: meminfo lacks MemTotal or holds something other than numbers.
+    """
+
+    def __init__(self, host: Host, options: Options) -> None:  # noqa: ARG002 has no options
+        self._meminfo = host.proc("meminfo")
+        arcstats = host.proc("spl/kstat/zfs/arcstats")
+        self._arcstats = arcstats if (host.procfs / "spl/kstat/zfs/arcstats").exists() else None
+
+    def read(self, now: float) -> MemoryUsageUpdated:  # noqa: ARG002 no rates here
+        kib = _parse_meminfo(self._meminfo.read())
+        try:
+            total = kib[b"MemTotal"]
+            free = kib[b"MemFree"]
+        except KeyError as missing:
+            raise ValueError(f"{self._meminfo.path} has no {missing.args[0].decode()}") from None
+        if total <= 0:
+            raise ValueError(f"{self._meminfo.path} says that MemTotal is {total} kB")
+        buffers = kib.get(b"Buffers", 0)
+        cached = kib.get(b"Cached", 0) + kib.get(b"SReclaimable", 0)
+        available = min(kib.get(b"MemAvailable", free + buffers + cached), total)
+        swap_total = kib.get(b"SwapTotal", 0)
+        swap_used = max(swap_total - kib.get(b"SwapFree", 0), 0)
+        return MemoryUsageUpdated(
+            total_bytes=total << 10,
+            available_bytes=available << 10,
+            used_percent=round(100.0 * (total - available) / total, 1),
+            free_bytes=free << 10,
+            buffers_bytes=buffers << 10,
+            cached_bytes=cached << 10,
+            swap_total_bytes=swap_total << 10,
+            swap_used_bytes=swap_used << 10,
+            swap_used_percent=round(100.0 * swap_used / swap_total, 1) if swap_total else None,
+            zfs_arc_bytes=self._arc_size(),
+        )
+
+    def _arc_size(self) -> int | None:
+        """The ``size`` row of the ZFS module's arcstats: name, type, data."""
+        if self._arcstats is None:
+            return None
+        for line in self._arcstats.read().splitlines():
+            if line.startswith(b"size "):
+                return int(line.split()[2])
+        return None
+
+
+def _parse_meminfo(content: bytes) -> dict[bytes, int]:
+    """Each line is ``Name:   number kB``; a line of another form is an error, not a zero."""
+    kib = {}
+    for line in content.splitlines()[:30]:  # everything used here stands in the first 30 lines
+        name, _, value = line.partition(b":")
+        kib[name] = int(value.split()[0]) if value.strip() else _not_a_number(line)
+    return kib
+
+
+def _not_a_number(line: bytes) -> int:
+    raise ValueError(f"not a line of meminfo: {line[:40]!r}")
+
+
+METRIC = Metric(
+    title="Memory",
+    message=MemoryUsageUpdated,
+    state="system.memory.usage",
+    reader=MemoryReader,
+    interval=1.0,
+    order=20,
+    rules=(
+        Above("used_percent", warning=85, critical=95),
+        Above("swap_used_percent", warning=80),
+    ),
+    card=Figures(
+        "Memory",
+        bar="used_percent",
+        lines=("available_bytes", "total_bytes", "swap_used_bytes", "swap_total_bytes"),
+    ),
+    charts=(Lines("Memory", ("used_percent", "swap_used_percent"), range=(0, 100)),),
+)
