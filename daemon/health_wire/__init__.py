@@ -3,3 +3,17 @@
 Nothing here but the standard library and pyzmq, so that any program can follow a collector with
 it. PROTOCOL.md beside this file is the contract, for any language.
 """
+
+from health_wire.client import CollectorClient, CollectorTimeout, Event, Gap, Link, Snapshot, Update
+from health_wire.protocol import ProtocolError
+
+__all__ = [
+    "CollectorClient",
+    "CollectorTimeout",
+    "Event",
+    "Gap",
+    "Link",
+    "ProtocolError",
+    "Snapshot",
+    "Update",
+]

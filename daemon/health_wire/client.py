@@ -1,0 +1,360 @@
+"""`CollectorClient`: follows one collector and holds its state, through silence and restarts.
+
+It runs in whatever thread or greenlet calls it and imports no framework: give it a
+``zmq.green.Context`` and it yields to gevent, give it none and it blocks its thread.
+
+    with CollectorClient() as collector:
+        for update in collector:
+            print(update)
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import zmq
+
+from health_wire import protocol, tree
+from health_wire.protocol import ProtocolError
+
+LinkStatus = Literal["connecting", "live", "stale"]
+
+_MAX_FRAME_BYTES = 16 * 1024 * 1024
+_RETRY_SECONDS = 0.5
+
+
+@dataclass(slots=True, frozen=True)
+class Event:
+    """An event in its place, already applied to the client's state."""
+
+    host: str
+    epoch: str
+    seq: int
+    time: str
+    name: str
+    data: Any
+    replay: bool = False
+
+
+@dataclass(slots=True, frozen=True)
+class Snapshot:
+    """The client's state was replaced by the collector's as it was after event `seq`."""
+
+    host: str
+    epoch: str
+    seq: int
+    time: str
+    state: tree.FrozenDict
+
+
+@dataclass(slots=True, frozen=True)
+class Gap:
+    """Events `first` to `last` of `epoch` were not received; `last` is None where it is unknown.
+
+    `reason` is ``lost`` (the link, or this client's own slowness) or ``restart`` (the daemon
+    started anew: what the old epoch said after `first` - 1 is not known).
+    """
+
+    epoch: str
+    first: int
+    last: int | None
+    reason: Literal["lost", "restart"]
+
+
+@dataclass(slots=True, frozen=True)
+class Link:
+    """The link's status changed. `silent_seconds`: how long nothing had come."""
+
+    status: LinkStatus
+    silent_seconds: float
+
+
+Update = Event | Snapshot | Gap | Link
+
+
+class CollectorTimeout(TimeoutError):
+    """The collector did not answer a request in time."""
+
+
+def _open(context: zmq.Context[Any], kind: int, endpoint: str) -> zmq.Socket[bytes]:
+    """A socket with the link settings that PROTOCOL.md gives.
+
+    Raises:
+        ValueError: the endpoint is not one.
+    """
+    socket = context.socket(kind)
+    socket.linger = 0
+    socket.setsockopt(zmq.HEARTBEAT_IVL, 1000)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3000)
+    socket.setsockopt(zmq.CONNECT_TIMEOUT, 2000)
+    socket.setsockopt(zmq.RECONNECT_IVL, 100)
+    socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2000)
+    socket.setsockopt(zmq.MAXMSGSIZE, _MAX_FRAME_BYTES)
+    socket.setsockopt(zmq.IPV6, 1)
+    try:
+        socket.connect(endpoint)
+    except zmq.ZMQError as error:
+        socket.close()
+        raise ValueError(f"cannot connect to {endpoint!r}: {error.strerror}") from None
+    return socket
+
+
+class CollectorClient:
+    """Follows one collector.
+
+    Args:
+        events: the collector's events endpoint.
+        state: the collector's state endpoint.
+        context: a zmq context to use; one of the client's own without it.
+        clock: monotonic seconds.
+        timeout: seconds to wait for the reply to a request.
+
+    Attributes:
+        state: the state tree, `tree.FrozenDict`; empty before the first snapshot.
+        host, epoch, seq: what the state belongs to; None, None and 0 before that.
+        status: ``connecting`` until the first snapshot, then ``live`` or ``stale``.
+    """
+
+    def __init__(
+        self,
+        events: str = protocol.EVENTS_ENDPOINT,
+        state: str = protocol.STATE_ENDPOINT,
+        *,
+        context: zmq.Context[Any] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        timeout: float = 2.0,
+    ) -> None:
+        self.events_endpoint = events
+        self.state_endpoint = state
+        self._own_context = context is None
+        self._context: zmq.Context[Any] = context or zmq.Context()
+        self._clock = clock
+        self._timeout = timeout
+        self.state = tree.EMPTY
+        self.host: str | None = None
+        self.epoch: str | None = None
+        self.seq = 0
+        self.status: LinkStatus = "connecting"
+        self._synced = False
+        self._left: set[str] = set()  # epochs that are over
+        self._next_try = self._clock()
+        self._heard = self._clock()
+        self._reconnect_at = self._heard + protocol.STALE_AFTER_SECONDS
+        self._subscriber = self._subscribe()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the sockets; the client cannot be used afterwards."""
+        self._subscriber.close()
+        if self._own_context:
+            self._context.term()
+
+    def __iter__(self) -> Iterator[Update]:
+        """Updates for ever, as they come."""
+        while not self._subscriber.closed:
+            yield from self.receive(1.0)
+
+    @property
+    def silent_seconds(self) -> float:
+        """For how long nothing has come from the collector."""
+        return self._clock() - self._heard
+
+    def receive(self, timeout: float) -> list[Update]:
+        """What has come within `timeout` seconds, in order; returns at the first that has.
+
+        Never raises for what the other side sends or fails to send: that is what the updates say.
+        """
+        updates: list[Update] = []
+        if not self._synced and self._clock() >= self._next_try:
+            self._synchronise(updates)
+        wait = 0.0 if updates else self._wait(timeout)
+        if self._subscriber.poll(int(wait * 1000)):
+            for _ in range(1000):  # bounded, so that a flood cannot keep the caller from its turn
+                try:
+                    frames = self._subscriber.recv_multipart(zmq.NOBLOCK)
+                except zmq.Again:
+                    break
+                self._accept(frames, updates)
+        self._judge(updates)
+        return updates
+
+    def request(self, op: str, /, timeout: float | None = None, **members: Any) -> dict[str, Any]:
+        """The collector's reply to a request; may be called from any thread at any time.
+
+        Raises:
+            CollectorTimeout: no reply in time.
+            ProtocolError: the reply is an error, or is not of the protocol.
+        """
+        seconds = self._timeout if timeout is None else timeout
+        socket = _open(self._context, zmq.REQ, self.state_endpoint)
+        try:
+            socket.send(protocol.encode({"op": op, **members}))
+            if not socket.poll(int(seconds * 1000)):
+                raise CollectorTimeout(f"{self.state_endpoint} did not answer within {seconds:g} s")
+            reply = protocol.decode_object(socket.recv())
+        finally:
+            socket.close()
+        if reply.get("ok") is not True:
+            error, message = reply.get("error"), reply.get("message")
+            raise ProtocolError(str(error or protocol.INTERNAL), str(message or "no reason given"))
+        return reply
+
+    def _subscribe(self) -> zmq.Socket[bytes]:
+        socket = _open(self._context, zmq.SUB, self.events_endpoint)
+        socket.setsockopt(zmq.RCVHWM, 4000)
+        socket.setsockopt(zmq.SUBSCRIBE, b"")
+        return socket
+
+    def _wait(self, timeout: float) -> float:
+        """How long to wait for events: not past the moment at which silence means something."""
+        now = self._clock()
+        moments = [now + timeout, self._reconnect_at]
+        if self.status == "live":
+            moments.append(self._heard + protocol.STALE_AFTER_SECONDS)
+        if not self._synced:
+            moments.append(self._next_try)
+        return max(min(moments) - now, 0.0) + 0.001
+
+    def _judge(self, updates: list[Update]) -> None:
+        """Silence: say so once, and connect anew each time it has lasted as long again."""
+        now = self._clock()
+        silent = now - self._heard
+        if silent >= protocol.STALE_AFTER_SECONDS and self.status == "live":
+            self.status = "stale"
+            updates.append(Link("stale", silent))
+        if now >= self._reconnect_at:
+            self._reconnect_at = now + protocol.STALE_AFTER_SECONDS
+            self._subscriber.close()
+            self._subscriber = self._subscribe()
+
+    def _synchronise(self, updates: list[Update]) -> bool:
+        """Replaces the state by the collector's snapshot; false where it cannot be had now."""
+        try:
+            reply = self.request("snapshot")
+            snapshot = Snapshot(
+                host=_text(reply, "host"),
+                epoch=_text(reply, "epoch"),
+                seq=_natural(reply, "seq"),
+                time=_text(reply, "time"),
+                state=tree.freeze(_object(reply, "state")),
+            )
+        except (CollectorTimeout, ProtocolError):
+            self._next_try = self._clock() + _RETRY_SECONDS
+            return False
+        if self.epoch is not None and snapshot.epoch != self.epoch:
+            self._left.add(self.epoch)
+        self._left.discard(snapshot.epoch)
+        self.host, self.epoch, self.seq = snapshot.host, snapshot.epoch, snapshot.seq
+        self.state = snapshot.state
+        self._synced = True
+        updates.append(snapshot)
+        self._alive(updates)
+        return True
+
+    def _alive(self, updates: list[Update]) -> None:
+        now = self._clock()
+        silent = now - self._heard
+        self._heard = now
+        self._reconnect_at = now + protocol.STALE_AFTER_SECONDS
+        if self.status != "live" and self._synced:
+            self.status = "live"
+            updates.append(Link("live", silent))
+
+    def _accept(self, frames: list[bytes], updates: list[Update]) -> None:
+        event = _event(frames)
+        if event is None or event.epoch in self._left:
+            return  # not of this protocol version, or a straggler of an epoch that is over
+        self._alive(updates)
+        if not self._synced:
+            if self._clock() < self._next_try or not self._synchronise(updates):
+                return
+        elif event.epoch != self.epoch:
+            self._begin_epoch(event, updates)
+        elif event.seq > self.seq + 1:
+            updates.append(Gap(event.epoch, self.seq + 1, event.seq - 1, "lost"))
+            self._synced = False
+            self._synchronise(updates)
+        if self._synced and event.epoch == self.epoch:
+            self._apply(event, updates)
+
+    def _begin_epoch(self, event: Event, updates: list[Update]) -> None:
+        """An event of another epoch: a daemon that started anew, or a straggler of an older one."""
+        old, seq = self.epoch, self.seq
+        found: list[Update] = []
+        self._synced = False
+        if not self._synchronise(found):
+            return
+        if self.epoch == old:
+            self._left.add(event.epoch)
+        elif old is not None:
+            updates.append(Gap(old, seq + 1, None, "restart"))
+        updates.extend(found)
+
+    def _apply(self, event: Event, updates: list[Update]) -> None:
+        if event.seq <= self.seq:
+            return
+        if event.seq > self.seq + 1:  # published between a snapshot and the first event to come
+            self._synced = False
+            if not self._synchronise(updates) or event.epoch != self.epoch or event.seq <= self.seq:
+                return
+        try:
+            self.state = tree.apply(self.state, event.name, event.data)
+        except ValueError:  # a value where a subtree should be: our state is not the collector's
+            self._synced = False
+            return
+        self.seq = event.seq
+        updates.append(event)
+
+
+def _event(frames: list[bytes]) -> Event | None:
+    """The event in two frames, or None where they hold none of this protocol version."""
+    if len(frames) != 2:
+        return None
+    try:
+        body = protocol.decode_object(frames[1])
+        if body.get("v") != protocol.VERSION:
+            return None
+        return Event(
+            host=_text(body, "host"),
+            epoch=_text(body, "epoch"),
+            seq=_natural(body, "seq"),
+            time=_text(body, "time"),
+            name=_text(body, "name"),
+            data=tree.freeze(body.get("data")),
+            replay=body.get("replay") is True,
+        )
+    except ProtocolError:
+        return None
+
+
+def _text(body: dict[str, Any], key: str) -> str:
+    value = body.get(key)
+    if not isinstance(value, str):
+        raise ProtocolError(protocol.BAD_REQUEST, f"{key!r} is not text")
+    return value
+
+
+def _natural(body: dict[str, Any], key: str) -> int:
+    value = body.get(key)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ProtocolError(protocol.BAD_REQUEST, f"{key!r} is not a whole number from 0")
+    return value
+
+
+def _object(body: dict[str, Any], key: str) -> dict[str, Any]:
+    value = body.get(key)
+    if not isinstance(value, dict):
+        raise ProtocolError(protocol.BAD_REQUEST, f"{key!r} is not an object")
+    return value
