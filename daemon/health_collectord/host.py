@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_PROC = Path("/proc")
 
 
 class KernelFile:
@@ -33,18 +34,20 @@ class KernelFile:
             if fd < 0:
                 fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
             data = os.pread(fd, self._size, 0)
-            while len(data) >= self._size:
-                self._size *= 2
-                data = os.pread(fd, self._size, 0)
+            # One read of a seq_file ends at a record within the first page, however much is
+            # asked for and however much there is: only an empty read is the end.
+            while data and (more := os.pread(fd, self._size, len(data))):
+                data += more
         except OSError as error:
             self._release(fd)
             raise type(error)(error.errno, error.strerror, self.path) from None
         if self._fd < 0:
             # Kernel files have no size of their own: procfs says 0, sysfs says one page.
-            if os.fstat(fd).st_size in (0, _PAGE):
+            if data and os.fstat(fd).st_size in (0, _PAGE):
                 self._fd = fd
             else:
                 os.close(fd)
+        self._size = max(self._size, len(data) + 1)
         return data
 
     def text(self) -> str:
@@ -75,6 +78,19 @@ class Host:
     def __init__(self, procfs: str = "/proc", sysfs: str = "/sys") -> None:
         self.procfs = Path(procfs)
         self.sysfs = Path(sysfs)
+
+    @property
+    def foreign(self) -> bool:
+        """Whether procfs is another host's: a copy, or the host's own mounted into a container.
+
+        What depends on the namespaces of whoever looks (mounts, network, root) is then process 1's.
+        """
+        return self.procfs != _PROC
+
+    @property
+    def root(self) -> Path:
+        """The root of the host's file tree (man 5 proc_pid_root: needs ptrace rights if foreign)."""
+        return self.procfs / "1/root" if self.foreign else Path("/")
 
     def proc(self, path: str) -> KernelFile:
         """A file below procfs, not opened until it is read."""

@@ -261,6 +261,6 @@ def _field(cls: type, name: str, hint: Any) -> Field:
     if isinstance(kind, Rows):
         return Field(name, kind, get_args(declared[0])[0])
     free = (Unit.PERCENT, Unit.COUNT)
-    if isinstance(kind, Gauge) and kind.unit not in free and not name.endswith(f"_{kind.unit}"):
+    if isinstance(kind, Gauge) and kind.unit not in free and not f"_{name}".endswith(f"_{kind.unit}"):
         raise TypeError(f"{cls.__name__}.{name} is in {kind.unit}: its name must end in _{kind.unit}")
     return Field(name, kind)
