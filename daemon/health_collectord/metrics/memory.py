@@ -64,19 +64,19 @@ class MemoryReader:
             raise ValueError(f"{self._meminfo.path} says that MemTotal is {total} kB")
         buffers = kib.get(b"Buffers", 0)
         cached = kib.get(b"Cached", 0) + kib.get(b"SReclaimable", 0)
-        available = min(kib.get(b"MemAvailable", free + buffers + cached), total)
-        swap_total = kib.get(b"SwapTotal", 0)
-        swap_used = max(swap_total - kib.get(b"SwapFree", 0), 0)
+        available = min(max(kib.get(b"MemAvailable", free + buffers + cached), 0), total)
+        swap_total = max(kib.get(b"SwapTotal", 0), 0)
+        swap_used = min(max(swap_total - kib.get(b"SwapFree", 0), 0), swap_total)
         return MemoryUsageUpdated(
             total_bytes=total << 10,
             available_bytes=available << 10,
-            used_percent=round(100.0 * (total - available) / total, 1),
+            used_percent=round(100 * (total - available) / total, 1),
             free_bytes=free << 10,
             buffers_bytes=buffers << 10,
             cached_bytes=cached << 10,
             swap_total_bytes=swap_total << 10,
             swap_used_bytes=swap_used << 10,
-            swap_used_percent=round(100.0 * swap_used / swap_total, 1) if swap_total else None,
+            swap_used_percent=round(100 * swap_used / swap_total, 1) if swap_total else None,
             zfs_arc_bytes=self._arc_size(),
         )
 
@@ -93,14 +93,13 @@ class MemoryReader:
 def _parse_meminfo(content: bytes) -> dict[bytes, int]:
     """Each line is ``Name:   number kB``; a line of another form is an error, not a zero."""
     kib = {}
-    for line in content.splitlines()[:30]:  # everything used here stands in the first 30 lines
+    for line in content.splitlines()[:40]:  # everything used here stands in the first 31 lines
         name, _, value = line.partition(b":")
-        kib[name] = int(value.split()[0]) if value.strip() else _not_a_number(line)
+        try:
+            kib[name] = int(value.split()[0])
+        except (IndexError, ValueError):
+            raise ValueError(f"not a line of meminfo: {line[:40]!r}") from None
     return kib
-
-
-def _not_a_number(line: bytes) -> int:
-    raise ValueError(f"not a line of meminfo: {line[:40]!r}")
 
 
 METRIC = Metric(

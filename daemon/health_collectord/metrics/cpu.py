@@ -1,0 +1,141 @@
+"""CPU time by what it was spent on, from ``/proc/stat`` (man 5 proc_stat)."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from health_collectord.host import Host
+from health_collectord.vocabulary import (
+    Above,
+    Figures,
+    Gauge,
+    Lines,
+    Metric,
+    Options,
+    Row,
+    Rows,
+    Telemetry,
+    Unit,
+)
+
+# The columns of a cpu line, in jiffies. Two more follow, guest and guest_nice, which user and
+# nice include already; these eight are the whole.
+_COLUMNS = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
+_IDLE, _IOWAIT = _COLUMNS.index("idle"), _COLUMNS.index("iowait")
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class Core(Row):
+    used_percent: Annotated[float, Gauge(Unit.PERCENT, "neither idle nor waiting for I/O")]
+    user: Annotated[float, Gauge(Unit.PERCENT, "programs, guests included", history=False)]
+    system: Annotated[float, Gauge(Unit.PERCENT, "the kernel", history=False)]
+    nice: Annotated[float, Gauge(Unit.PERCENT, "programs of low priority", history=False)]
+    idle: Annotated[float, Gauge(Unit.PERCENT, "nothing to do", history=False)]
+    iowait: Annotated[float, Gauge(Unit.PERCENT, "idle while I/O is pending", history=False)]
+    irq: Annotated[float, Gauge(Unit.PERCENT, "hardware interrupts", history=False)]
+    softirq: Annotated[float, Gauge(Unit.PERCENT, "software interrupts", history=False)]
+    steal: Annotated[float, Gauge(Unit.PERCENT, "taken by other guests", history=False)]
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class CpuUsageUpdated(Telemetry):
+    user: Annotated[float, Gauge(Unit.PERCENT, "programs, guests included")]
+    system: Annotated[float, Gauge(Unit.PERCENT, "the kernel")]
+    nice: Annotated[float, Gauge(Unit.PERCENT, "programs of low priority")]
+    idle: Annotated[float, Gauge(Unit.PERCENT, "nothing to do")]
+    iowait: Annotated[float, Gauge(Unit.PERCENT, "idle while I/O is pending")]
+    irq: Annotated[float, Gauge(Unit.PERCENT, "hardware interrupts")]
+    softirq: Annotated[float, Gauge(Unit.PERCENT, "software interrupts")]
+    steal: Annotated[float, Gauge(Unit.PERCENT, "taken by other guests of the same hypervisor")]
+    used_percent: Annotated[float, Gauge(Unit.PERCENT, "neither idle nor waiting for I/O")]
+    cores: Annotated[tuple[Core, ...], Rows("the CPUs that were online at both samples")]
+
+
+Times = tuple[int, ...]
+
+
+class CpuReader:
+    """Reads the jiffies since boot and gives their shares since the sample before.
+
+    A CPU that was offline at the sample before, or whose counters did not move, has no row.
+
+    Raises:
+        OSError: stat cannot be read.
+        ValueError: stat holds no cpu lines, or one without eight numbers.
+    """
+
+    def __init__(self, host: Host, options: Options) -> None:  # noqa: ARG002 has no options
+        self._stat = host.proc("stat")
+        self._before: dict[bytes, Times] = {}
+
+    def read(self, now: float) -> CpuUsageUpdated | None:  # noqa: ARG002 shares need no clock
+        after = _parse_stat(self._stat.read(), self._stat.path)
+        before = self._before
+        whole = _shares(before.get(b"cpu"), after[b"cpu"])
+        if whole is None:
+            # Either the first sample, or not a jiffy has passed: a longer delta comes next.
+            self._before = before or after
+            return None
+        self._before = after
+        cores = []
+        for name, times in after.items():
+            if name != b"cpu" and (shares := _shares(before.get(name), times)) is not None:
+                cores.append(Core(key=name[3:].decode(), **shares))
+        return CpuUsageUpdated(cores=tuple(cores), **whole)
+
+
+def _shares(before: Times | None, after: Times) -> dict[str, float] | None:
+    """The percentages between two samples, or None where there is nothing to divide.
+
+    idle and iowait may go back (man 5 proc_stat), as may everything when a CPU comes back
+    online: such a delta counts as 0, and the rest as the whole.
+    """
+    if before is None:
+        return None
+    deltas = [a - b if a > b else 0 for a, b in zip(after, before, strict=True)]
+    total = sum(deltas)
+    if not total:
+        return None
+    shares = {n: round(100 * d / total, 1) for n, d in zip(_COLUMNS, deltas, strict=True)}
+    shares["used_percent"] = round(100 * (total - deltas[_IDLE] - deltas[_IOWAIT]) / total, 1)
+    return shares
+
+
+def _parse_stat(content: bytes, path: str) -> dict[bytes, Times]:
+    """The jiffies of ``cpu``, which is all of them, and of each ``cpuN``; they stand first."""
+    times = {}
+    # What follows is not split: intr alone is tens of kilobytes on a large machine.
+    for line in content.partition(b"\nintr")[0].splitlines():
+        if not line.startswith(b"cpu"):
+            break
+        name, *columns = line.split(None, 9)
+        try:
+            times[name] = tuple(map(int, columns[:8]))
+        except ValueError:
+            raise ValueError(f"{path}: not a cpu line: {line[:60]!r}") from None
+        if len(times[name]) < len(_COLUMNS):
+            raise ValueError(f"{path}: a cpu line without eight numbers: {line[:60]!r}")
+    if b"cpu" not in times:
+        raise ValueError(f"{path} does not begin with a cpu line: {content[:40]!r}")
+    return times
+
+
+METRIC = Metric(
+    title="CPU",
+    message=CpuUsageUpdated,
+    state="system.cpu.usage",
+    reader=CpuReader,
+    interval=1.0,
+    order=10,
+    # A busy CPU is doing its work: load per core says when work queues up.
+    rules=(Above("used_percent", warning=95),),
+    card=Figures("CPU", bar="used_percent", lines=("user", "system", "iowait", "steal")),
+    charts=(
+        Lines(
+            "CPU",
+            ("user", "system", "nice", "iowait", "irq", "softirq", "steal"),
+            range=(0, 100),
+            stacked=True,
+        ),
+        Lines("CPU, per core", ("used_percent",), rows="cores", range=(0, 100)),
+    ),
+)

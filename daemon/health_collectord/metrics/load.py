@@ -1,0 +1,113 @@
+"""Load averages, from ``/proc/loadavg`` (man 5 proc_loadavg), beside the number of CPUs."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from health_collectord.host import Host
+from health_collectord.vocabulary import (
+    Above,
+    Figures,
+    Gauge,
+    Lines,
+    Metric,
+    Options,
+    Telemetry,
+    Unit,
+)
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class LoadUpdated(Telemetry):
+    load1: Annotated[float, Gauge(Unit.COUNT, "tasks running or waiting, mean of 1 minute")]
+    load5: Annotated[float, Gauge(Unit.COUNT, "tasks running or waiting, mean of 5 minutes")]
+    load15: Annotated[float, Gauge(Unit.COUNT, "tasks running or waiting, mean of 15 minutes")]
+    load5_per_core: Annotated[
+        float | None,
+        Gauge(Unit.COUNT, "5 minute load for each CPU; null if the CPUs cannot be counted"),
+    ]
+    cores: Annotated[int | None, Gauge(Unit.COUNT, "CPUs that are online", history=False)]
+    tasks_running: Annotated[int, Gauge(Unit.COUNT, "threads that can run now", history=False)]
+    tasks_total: Annotated[int, Gauge(Unit.COUNT, "threads that exist", history=False)]
+
+
+class LoadReader:
+    """Reads loadavg, and counts CPUs in sysfs, or in ``/proc/stat`` where sysfs is hidden.
+
+    Load counts tasks that wait for I/O too: it is high on a machine whose disk does not answer.
+    Inside LXC without lxcfs it is the load of the whole host.
+
+    Raises:
+        OSError: loadavg cannot be read.
+        ValueError: loadavg is not five fields as documented.
+    """
+
+    def __init__(self, host: Host, options: Options) -> None:  # noqa: ARG002 has no options
+        self._loadavg = host.proc("loadavg")
+        self._online = host.sys("devices/system/cpu/online")
+        self._stat = host.proc("stat")
+        self._counted: tuple[bytes, int | None] = (b"", None)
+
+    def read(self, now: float) -> LoadUpdated:  # noqa: ARG002 no rates here
+        content = self._loadavg.read()
+        try:
+            one, five, fifteen, tasks, _ = content.split()
+            running, total = tasks.split(b"/")
+            loads = [float(one), float(five), float(fifteen)]
+            counts = (int(running), int(total))
+        except ValueError:
+            raise _not_loadavg(self._loadavg.path, content) from None
+        if not all(0 <= load < 1e9 for load in loads):  # float() takes nan and inf for numbers
+            raise _not_loadavg(self._loadavg.path, content)
+        cores = self._cores()
+        return LoadUpdated(
+            load1=loads[0],
+            load5=loads[1],
+            load15=loads[2],
+            load5_per_core=round(loads[1] / cores, 2) if cores else None,
+            cores=cores,
+            tasks_running=counts[0],
+            tasks_total=counts[1],
+        )
+
+    def _cores(self) -> int | None:
+        """The CPUs that are online; counted again only when the list changes."""
+        try:
+            online = self._online.read()
+            if online != self._counted[0]:
+                self._counted = (online, _count(online))
+            return self._counted[1]
+        except (OSError, ValueError):
+            pass
+        try:
+            lines = self._stat.read().splitlines()
+        except OSError:
+            return None
+        return sum(line.startswith(b"cpu") and line[3:4].isdigit() for line in lines) or None
+
+
+def _count(online: bytes) -> int:
+    """How many CPUs a list such as ``0-3,5`` names (kernel: admin-guide/cputopology)."""
+    count = 0
+    for part in online.strip().split(b","):
+        first, _, last = part.partition(b"-")
+        count += int(last or first) - int(first) + 1
+    if not 0 < count < 1 << 20:
+        raise ValueError(f"not a list of CPUs: {online[:40]!r}")
+    return count
+
+
+def _not_loadavg(path: str, content: bytes) -> ValueError:
+    return ValueError(f"{path}: not load averages: {content[:60]!r}")
+
+
+METRIC = Metric(
+    title="Load",
+    message=LoadUpdated,
+    state="system.load",
+    reader=LoadReader,
+    interval=1.0,
+    order=30,
+    rules=(Above("load5_per_core", warning=2, critical=4),),
+    card=Figures("Load", lines=("load1", "load5", "load15", "cores", "tasks_running")),
+    charts=(Lines("Load", ("load1", "load5", "load15")),),
+)
