@@ -103,8 +103,11 @@ class SequencedEvent(Event[Message]):
         seq: its place in the one total order, from 1, without holes.
         name: the event's name.
         data: the message's fields as immutable JSON values.
-        core: the JSON members ``"time":...,"name":...,"data":...`` without braces, made once
-            and used by the log, the console and the wire alike.
+        core: the JSON members ``"time":...,"name":...,"data":...`` without braces, in UTF-8,
+            made once and used by the log, the console and the wire alike.
+
+    Raises:
+        ValueError: the data holds NaN or an infinity, which JSON has not.
     """
 
     __slots__ = ("core", "data", "name", "seq")
@@ -114,20 +117,19 @@ class SequencedEvent(Event[Message]):
         set_ = object.__setattr__
         name = name_of(event.payload)
         data = data_of(event.payload)
+        core = f'"time":"{format_time(event.time)}","name":"{name}","data":{_dumps(data)}'
         set_(self, "seq", seq)
         set_(self, "name", name)
         set_(self, "data", data)
-        set_(self, "core", self._encode())
+        # Names of mounts and the like need not be UTF-8; what is not becomes a question mark.
+        set_(self, "core", core.encode("utf-8", "replace"))
 
     seq: int
     name: str
     data: Any
-    core: str
-
-    def _encode(self) -> str:
-        return f'"time":"{format_time(self.time)}","name":"{self.name}","data":{_dumps(self.data)}'
+    core: bytes
 
     @property
-    def record(self) -> str:
-        """The line on the console and in the log, without its newline."""
-        return f'{{{self.core},"seq":{self.seq}}}'
+    def record(self) -> bytes:
+        """The line on the console and in the log."""
+        return b'{%b,"seq":%d}\n' % (self.core, self.seq)

@@ -92,7 +92,7 @@ def _open(context: zmq.Context[Any], kind: int, endpoint: str) -> zmq.Socket[byt
     socket.setsockopt(zmq.RECONNECT_IVL, 100)
     socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2000)
     socket.setsockopt(zmq.MAXMSGSIZE, _MAX_FRAME_BYTES)
-    socket.setsockopt(zmq.IPV6, 1)
+    socket.setsockopt(zmq.IPV6, 1)  # as well as IPv4
     try:
         socket.connect(endpoint)
     except zmq.ZMQError as error:

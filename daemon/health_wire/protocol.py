@@ -41,12 +41,12 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=
 
 
 def encode(value: Any) -> bytes:
-    """Strict, compact JSON in UTF-8.
+    """Strict, compact JSON in UTF-8; what UTF-8 cannot hold (lone surrogates) becomes ``?``.
 
     Raises:
         ValueError: the value holds NaN or an infinity.
     """
-    return _encode(value).encode()
+    return _encode(value).encode("utf-8", "replace")
 
 
 def _refuse_constant(name: str) -> Any:

@@ -1,0 +1,7 @@
+"""``python -m health_collectord`` is ``health-collectord``."""
+
+import sys
+
+from health_collectord.cli import main
+
+sys.exit(main())

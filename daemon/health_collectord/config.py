@@ -1,0 +1,200 @@
+"""The collector's settings. Each metric's own follow from its declarations."""
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from health_collectord.catalogue import Entry
+from health_collectord.vocabulary import Options, Raised, Rule
+from health_wire import protocol, settings
+from health_wire.settings import BOOL, TEXT, TEXTS, Kind, Loaded, Setting, SettingsError, number
+
+PREFIX = "HEALTH_COLLECTORD"
+DEFAULT_FILE = Path("/etc/health-collectord/config.toml")
+
+GENERAL = (
+    Setting("host_id", TEXT, "", "name of this host on the wire; empty: its host name", "ID"),
+    Setting(
+        "events", TEXT, protocol.EVENTS_ENDPOINT,
+        "where events are published: a ZeroMQ endpoint, tcp:// or ipc://; port 0 takes a free one",
+        "ENDPOINT",
+    ),
+    Setting("state", TEXT, protocol.STATE_ENDPOINT, "where requests are answered", "ENDPOINT"),
+    Setting(
+        "allow_remote_plaintext", BOOL, False,
+        "allow endpoints that other machines can reach, unencrypted and open to everyone there",
+    ),
+    Setting("data_dir", TEXT, "data", "directory for the records", "DIR"),
+    Setting("interval", number(0.1, 3600), 1.0, "seconds between samples", "SECONDS"),
+    Setting("console", BOOL, False, "print every event on standard output", ""),
+    Setting("record", BOOL, True, "record every event below the data directory", ""),
+    Setting(
+        "segment_seconds", number(1, 86400, whole=True), 600,
+        "seconds after which a new record file begins",
+    ),
+    Setting("procfs", TEXT, "/proc", "where procfs is mounted", "DIR"),
+    Setting("sysfs", TEXT, "/sys", "where sysfs is mounted", "DIR"),
+    Setting(
+        "shutdown_seconds", number(0.1, 60), 5.0,
+        "seconds that each part may take to stop before it is left behind",
+    ),
+)  # fmt: skip
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class MetricConfig:
+    """One metric as configured."""
+
+    entry: Entry
+    enabled: bool
+    interval: float
+    rules: tuple[Rule, ...]
+    options: Options
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class Config:
+    """The collector as configured; GENERAL says what each means."""
+
+    host_id: str
+    events: str
+    state: str
+    allow_remote_plaintext: bool
+    data_dir: Path
+    interval: float
+    console: bool
+    record: bool
+    segment_seconds: int
+    procfs: str
+    sysfs: str
+    shutdown_seconds: float
+    metrics: tuple[MetricConfig, ...]
+    loaded: Loaded
+
+
+def settings_of(catalogue: tuple[Entry, ...]) -> tuple[Setting, ...]:
+    """Every setting there is: the general ones, then each metric's."""
+    return GENERAL + tuple(s for entry in catalogue for s in _metric_settings(entry))
+
+
+def load(
+    catalogue: tuple[Entry, ...],
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str] = os.environ,
+    default_file: Path = DEFAULT_FILE,
+) -> Config:
+    """The configuration in force.
+
+    Raises:
+        SettingsError: it cannot be used; the text says what and why.
+    """
+    loaded = settings.load(
+        settings_of(catalogue),
+        prefix=PREFIX,
+        environ=environ,
+        flags=flags,
+        default_file=default_file,
+    )
+    for key in ("procfs", "sysfs"):
+        if not Path(loaded[key]).is_dir():
+            raise SettingsError(f"{loaded.origins[key]}: {key}: {loaded[key]} is not a directory")
+    host_id = loaded["host_id"] or _host_name(loaded["procfs"])
+    if not host_id.isprintable() or len(host_id) > 255:
+        raise SettingsError(f"{loaded.origins['host_id']}: host_id: printable, at most 255 long")
+    general = {s.key: loaded[s.key] for s in GENERAL}
+    general |= {"host_id": host_id, "data_dir": Path(loaded["data_dir"])}
+    metrics = tuple(_metric_config(entry, loaded) for entry in catalogue)
+    return Config(**general, metrics=metrics, loaded=loaded)
+
+
+def example(catalogue: tuple[Entry, ...]) -> str:
+    """The documented example file."""
+    return settings.example(
+        settings_of(catalogue),
+        "Configuration of health-collectord.\n"
+        f"It is read from {DEFAULT_FILE}, or from the file that --config names.\n"
+        "Every key stands here with its default; take away the # in front of one to change it.\n"
+        f"The environment ({PREFIX}_INTERVAL=5) and flags (--interval 5) go before this file.",
+    )
+
+
+def _host_name(procfs: str) -> str:
+    try:
+        return Path(procfs, "sys/kernel/hostname").read_text().strip() or socket.gethostname()
+    except (OSError, UnicodeDecodeError):
+        return socket.gethostname()
+
+
+def _thresholds(entry: Entry) -> list[tuple[int, str, str, float | None]]:
+    """Rule number, key, severity and default of each threshold that can be configured."""
+    found = []
+    for i, rule in enumerate(entry.metric.rules):
+        if not isinstance(rule, Raised):
+            for severity in ("warning", "critical"):
+                key = f"metrics.{entry.name}.{rule.field}_{severity}"
+                found.append((i, key, severity, getattr(rule, severity)))
+    return found
+
+
+def _metric_settings(entry: Entry) -> list[Setting]:
+    m, at = entry.metric, f"metrics.{entry.name}"
+    follows = m.interval == 1.0
+    found = [
+        Setting(f"{at}.enabled", BOOL, True, f"{m.title}: observe it"),
+        Setting(
+            f"{at}.interval",
+            number(0.1, 86400, optional=True) if follows else number(0.1, 86400),
+            settings.OFF if follows else m.interval,
+            "seconds between samples" + ("; false: as the general interval" if follows else ""),
+        ),
+    ]
+    for i, key, severity, default in _thresholds(entry):
+        rule = m.rules[i]
+        of = f" of each of the {rule.rows}" if rule.rows else ""
+        found.append(
+            Setting(
+                key,
+                number(-1e12, 1e12, optional=True),
+                settings.OFF if default is None else float(default),
+                f"{rule.field}{of} {rule.kind} which it is a {severity}; false: never",
+            )
+        )
+    return found + [s for _, s in _options(entry)]
+
+
+def _options(entry: Entry) -> list[tuple[str, Setting]]:
+    """The metric's own options: ``Annotated[type, "help"]`` fields with defaults."""
+    cls = entry.metric.options
+    hints = get_type_hints(cls, include_extras=True)
+    found = []
+    for f in fields(cls):
+        type_, doc = get_args(hints[f.name])
+        assert f.default is not MISSING, f"{cls.__name__}.{f.name} needs a default"
+        key = f"metrics.{entry.name}.{f.name}"
+        found.append((f.name, Setting(key, _kind_of(type_), f.default, doc)))
+    return found
+
+
+def _kind_of(type_: Any) -> Kind:
+    if type_ is float:
+        return number(-1e12, 1e12)
+    return {str: TEXT, bool: BOOL, tuple[str, ...]: TEXTS}[type_]
+
+
+def _metric_config(entry: Entry, loaded: Loaded) -> MetricConfig:
+    at = f"metrics.{entry.name}"
+    rules = list(entry.metric.rules)
+    for i, key, severity, _ in _thresholds(entry):
+        value = None if loaded[key] is settings.OFF else loaded[key]
+        rules[i] = replace(rules[i], **{severity: value})
+    interval = loaded[f"{at}.interval"]
+    return MetricConfig(
+        entry=entry,
+        enabled=loaded[f"{at}.enabled"],
+        interval=loaded["interval"] if interval is settings.OFF else interval,
+        rules=tuple(rules),
+        options=entry.metric.options(**{n: loaded[s.key] for n, s in _options(entry)}),
+    )

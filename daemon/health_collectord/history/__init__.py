@@ -1,0 +1,1 @@
+"""What has been: kept in memory, as a projection of the events like any other."""

@@ -1,0 +1,1 @@
+"""The ways out of the collector: the ZeroMQ publisher and the state endpoint."""

@@ -1,0 +1,201 @@
+"""What the state endpoint can be asked, op by op; PROTOCOL.md documents each."""
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from bussdcc.clock import ClockProtocol
+
+from health_collectord.catalogue import Entry
+from health_collectord.events import format_time
+from health_collectord.history.series import BUCKET_SECONDS, COARSE_SECONDS, FINE_SECONDS
+from health_collectord.processes.history import HistoryProcess
+from health_collectord.runtime.store import SnapshotStore
+from health_wire import protocol, tree
+from health_wire.protocol import BAD_REQUEST, NOT_FOUND, ProtocolError
+
+_log = logging.getLogger(__name__)
+_WAITING = tree.freeze({"status": "waiting", "reason": None, "since": None})
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class Operations:
+    """Answers requests from the committed state; safe to call from any thread.
+
+    Attributes:
+        entries: each metric with its description, as `describe` gives it.
+    """
+
+    host: str
+    epoch: str
+    version: str
+    clock: ClockProtocol
+    store: SnapshotStore
+    history: HistoryProcess
+    entries: tuple[tuple[Entry, dict[str, Any]], ...]
+
+    def answer(self, frames: list[bytes]) -> bytes:
+        """The reply to a request's frames; never raises for what a client sent."""
+        request: dict[str, Any] = {}
+        try:
+            if len(frames) != 1:
+                raise ProtocolError(BAD_REQUEST, f"expected one frame, got {len(frames)}")
+            if len(frames[0]) > protocol.MAX_REQUEST_BYTES:
+                raise ProtocolError(protocol.TOO_LARGE, "a request has at most 64 KiB")
+            request = protocol.decode_object(frames[0])
+            seq, state = self.store.snapshot()
+            head: dict[str, Any] = {
+                "ok": True,
+                "v": protocol.VERSION,
+                "host": self.host,
+                "epoch": self.epoch,
+                "seq": seq,
+                "time": format_time(self.clock.now_utc()),
+            }
+            return protocol.encode(_echo(request, head | self._perform(request, state)))
+        except ProtocolError as error:
+            return _refusal(request, error.error, str(error))
+        except Exception:
+            _log.exception("a request could not be answered")
+            return _refusal({}, protocol.INTERNAL, "the collector's log says more")
+
+    def _perform(self, request: dict[str, Any], state: tree.FrozenDict) -> dict[str, Any]:
+        op = request.get("op")
+        perform = _OPS.get(op) if isinstance(op, str) else None
+        if perform is None:
+            known = ", ".join(_OPS)
+            error = BAD_REQUEST if not isinstance(op, str) else protocol.UNKNOWN_OP
+            raise ProtocolError(error, f"'op' must be one of {known}")
+        return perform(self, request, state)
+
+    def _ping(self, request: dict[str, Any], state: tree.FrozenDict) -> dict[str, Any]:
+        _only(request)
+        uptime = round(self.clock.uptime(), 3)
+        return {"version": self.version, "uptime_seconds": uptime, "mode": "live"}
+
+    def _snapshot(self, request: dict[str, Any], state: tree.FrozenDict) -> dict[str, Any]:
+        _only(request)
+        return {"state": state}
+
+    def _get(self, request: dict[str, Any], state: tree.FrozenDict) -> dict[str, Any]:
+        _only(request, "path")
+        path = request.get("path")
+        if not isinstance(path, str):
+            raise ProtocolError(BAD_REQUEST, "'path' must be text such as \"system.cpu.usage\"")
+        try:
+            return {"value": tree.get(state, path)}
+        except KeyError:
+            raise ProtocolError(NOT_FOUND, f"there is nothing at {path!r}") from None
+
+    def _describe(self, request: dict[str, Any], state: tree.FrozenDict) -> dict[str, Any]:
+        _only(request)
+        statuses = state.get("collector", tree.EMPTY).get("metrics", tree.EMPTY)
+        return {
+            "title": "System health",
+            "history": [
+                {"seconds": FINE_SECONDS, "resolution_seconds": None},
+                {"seconds": COARSE_SECONDS, "resolution_seconds": BUCKET_SECONDS},
+            ],
+            "metrics": [
+                described | {"status": statuses.get(entry.name, _WAITING)}
+                for entry, described in self.entries
+            ],
+        }
+
+    def _history(self, request: dict[str, Any], state: tree.FrozenDict) -> dict[str, Any]:
+        _only(request, "series", "start", "end", "points")
+        names = request.get("series")
+        names = [names] if isinstance(names, str) else names
+        if not isinstance(names, list) or not all(isinstance(n, str) for n in names) or not names:
+            raise ProtocolError(BAD_REQUEST, "'series' must be a series' name or a list of them")
+        if len(names) > protocol.MAX_SERIES:
+            raise ProtocolError(BAD_REQUEST, f"at most {protocol.MAX_SERIES} series at a time")
+        points = request.get("points", protocol.DEFAULT_POINTS)
+        if type(points) is not int or not 1 <= points <= protocol.MAX_POINTS:
+            raise ProtocolError(BAD_REQUEST, f"'points' must be 1 to {protocol.MAX_POINTS}")
+        start = _time(request, "start")
+        end = _time(request, "end")
+        series, resolution = {}, None
+        for name in names:
+            try:
+                found = self.history.query(name, start, math.inf if end is None else end, points)
+            except KeyError:
+                raise ProtocolError(NOT_FOUND, f"there is no series {name!r}") from None
+            series[name] = found.as_json()
+            if found.resolution is not None:
+                resolution = max(resolution or 0.0, found.resolution)
+        return {"resolution_seconds": resolution, "series": series}
+
+    def _health(self, request: dict[str, Any], state: tree.FrozenDict) -> dict[str, Any]:
+        _only(request)
+        return {"health": state.get("health", _UNKNOWN)}
+
+
+_UNKNOWN = tree.freeze(
+    {
+        "status": "unknown",
+        "summary": "no sample yet",
+        "problems": [],
+        "checks": {"known": 0, "total": 0, "not_applicable": 0},
+    }
+)
+
+_OPS: dict[str, Callable[[Operations, dict[str, Any], tree.FrozenDict], dict[str, Any]]] = {
+    "ping": Operations._ping,
+    "snapshot": Operations._snapshot,
+    "get": Operations._get,
+    "describe": Operations._describe,
+    "history": Operations._history,
+    "health": Operations._health,
+}
+assert tuple(_OPS) == protocol.OPS
+
+
+def _only(request: dict[str, Any], *members: str) -> None:
+    """A member that an op does not know is a misspelling: say so instead of ignoring it."""
+    unknown = request.keys() - {"op", "id", *members}
+    if unknown:
+        takes = ", ".join(repr(m) for m in members) or "none"
+        raise ProtocolError(
+            BAD_REQUEST, f"{request['op']} does not take {sorted(unknown)[0]!r}; it takes {takes}"
+        )
+
+
+def _time(request: dict[str, Any], key: str) -> float | None:
+    value = request.get(key)
+    if value is None:
+        return None
+    try:
+        if isinstance(value, str):
+            parsed = datetime.fromisoformat(value)
+            return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+    except (ValueError, OverflowError):
+        pass
+    raise ProtocolError(
+        BAD_REQUEST, f"'{key}' must be a time such as 2026-01-01T12:00:00Z, or seconds since 1970"
+    )
+
+
+def _echo(request: dict[str, Any], reply: dict[str, Any]) -> dict[str, Any]:
+    """A request's id comes back, so that a client may have several under way."""
+    if "id" in request:
+        if not _is_id(request["id"]):
+            raise ProtocolError(BAD_REQUEST, "'id' must be text or a finite number")
+        reply["id"] = request["id"]
+    return reply
+
+
+def _is_id(value: Any) -> bool:
+    return type(value) in (str, int) or (type(value) is float and math.isfinite(value))
+
+
+def _refusal(request: dict[str, Any], error: str, message: str) -> bytes:
+    reply = {"ok": False, "v": protocol.VERSION, "error": error, "message": message[:1000]}
+    if _is_id(request.get("id")):
+        reply["id"] = request["id"]
+    return protocol.encode(reply)

@@ -1,0 +1,54 @@
+"""Every event, to whoever listens."""
+
+from typing import Any
+
+import zmq
+from bussdcc import ContextProtocol, Event, Message, Process
+
+from health_collectord.events import SequencedEvent
+from health_collectord.interfaces.sockets import bind, endpoint_of
+from health_wire.protocol import VERSION, encode
+
+
+class EventPublisher(Process):
+    """Publishes each event on a PUB socket, as PROTOCOL.md gives it.
+
+    Handlers run one at a time, each after the one before it, so the socket is used by one thread
+    at a time without a thread of its own.
+    """
+
+    name = "publisher"
+
+    def __init__(
+        self,
+        context: zmq.Context[Any],
+        endpoint: str,
+        *,
+        host: str,
+        epoch: str,
+        allow_remote: bool = False,
+    ) -> None:
+        self._context = context
+        self._allow_remote = allow_remote
+        self._head = encode({"v": VERSION, "host": host, "epoch": epoch})[:-1]
+        self._socket: zmq.Socket[bytes] | None = None
+        self.endpoint = endpoint
+
+    def start(self, ctx: ContextProtocol) -> None:  # noqa: ARG002 the protocol's signature
+        self._socket = bind(
+            self._context, zmq.PUB, self.endpoint, key="events", allow_remote=self._allow_remote
+        )
+        self.endpoint = endpoint_of(self._socket)
+
+    def stop(self, ctx: ContextProtocol) -> None:  # noqa: ARG002 the protocol's signature
+        socket, self._socket = self._socket, None
+        if socket is not None:
+            socket.close(linger=200)
+
+    def handle_event(self, ctx: ContextProtocol, evt: Event[Message]) -> None:  # noqa: ARG002
+        assert isinstance(evt, SequencedEvent)
+        socket = self._socket
+        if socket is None:  # before it is bound and after it is closed
+            return
+        socket.send(evt.name.encode(), zmq.SNDMORE)
+        socket.send(b'%b,"seq":%d,%b}' % (self._head, evt.seq, evt.core))

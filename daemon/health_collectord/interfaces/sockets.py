@@ -1,0 +1,84 @@
+"""ZeroMQ sockets as WIRE asks for them, and the rules for where they may be bound."""
+
+import ipaddress
+import os
+import socket as posix
+import stat
+from typing import Any
+
+import zmq
+
+from health_collectord.runtime.runtime import StartError
+from health_wire.protocol import MAX_REQUEST_BYTES
+
+
+def bind(
+    context: zmq.Context[Any], kind: int, endpoint: str, *, key: str, allow_remote: bool
+) -> zmq.Socket[bytes]:
+    """A bound socket with the link's settings; its ``LAST_ENDPOINT`` says where.
+
+    Args:
+        key: the configuration key that the endpoint came from, for the errors.
+        allow_remote: the configuration says in so many words that strangers may listen.
+
+    Raises:
+        StartError: it cannot or may not be bound there.
+    """
+    if not allow_remote and not _is_local(endpoint):
+        raise StartError(
+            f"{key} = {endpoint!r} can be reached from other machines, and nothing on this wire is "
+            f"encrypted yet; bind it to 127.0.0.1, or say allow_remote_plaintext = true"
+        )
+    if endpoint.startswith("ipc://"):
+        _refuse_taken(endpoint.removeprefix("ipc://"), key)
+    socket = context.socket(kind)
+    socket.linger = 0
+    socket.setsockopt(zmq.SNDHWM, 1000)
+    socket.setsockopt(zmq.MAXMSGSIZE, MAX_REQUEST_BYTES)
+    socket.setsockopt(zmq.HEARTBEAT_IVL, 1000)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3000)
+    socket.setsockopt(zmq.HANDSHAKE_IVL, 5000)
+    socket.setsockopt(zmq.IPV6, "[" in endpoint)
+    try:
+        socket.bind(endpoint)
+    except zmq.ZMQError as error:
+        socket.close()
+        remedy = (
+            "; is another collector running? Give this one other endpoints"
+            if error.errno == zmq.EADDRINUSE
+            else f"; {key} is like tcp://127.0.0.1:8087 or ipc:///run/health.sock"
+        )
+        raise StartError(f"cannot bind {key} = {endpoint!r}: {error.strerror}{remedy}") from None
+    return socket
+
+
+def endpoint_of(socket: zmq.Socket[bytes]) -> str:
+    """Where the socket is bound, with the port that was chosen."""
+    endpoint = socket.getsockopt(zmq.LAST_ENDPOINT)
+    assert isinstance(endpoint, bytes)
+    return endpoint.rstrip(b"\0").decode()
+
+
+def _is_local(endpoint: str) -> bool:
+    """Whether only this machine can reach it. A name is not looked up: it counts as remote."""
+    scheme, _, rest = endpoint.partition("://")
+    if scheme != "tcp":
+        return True
+    host = rest.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _refuse_taken(path: str, key: str) -> None:
+    """ZeroMQ takes over an ipc path that another process listens on: look before."""
+    try:
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            raise StartError(f"{key}: {path} exists and is not a socket; remove it or use another")
+        with posix.socket(posix.AF_UNIX, posix.SOCK_STREAM) as probe:
+            probe.settimeout(1.0)
+            probe.connect(path)
+    except OSError:
+        return  # nothing there, or nobody behind it
+    raise StartError(f"{key}: another process listens on {path}; is a collector running already?")

@@ -1,0 +1,99 @@
+"""What the collector says of itself. Metrics have their messages in their own modules."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from bussdcc.message import Message, Severity
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class CollectorHeartbeat(Message):
+    """Once a second, through the same dispatcher as every event."""
+
+    monotonic_seconds: float
+    uptime_seconds: float
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class CollectorStarted(Message):
+    """The first thing a collector says: what it is, so that a record explains itself."""
+
+    version: str
+    host: str
+    epoch: str
+    interval_seconds: float
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class CollectorEventsDropped(Message):
+    """Samples came faster than they could be dispatched; this many were left out."""
+
+    severity = Severity.WARNING
+    count: int
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class CollectorSinkDegraded(Message):
+    """A sink cannot write; what comes until `collector.sink.recovered` is not in it."""
+
+    severity = Severity.WARNING
+    sink: str
+    error: str
+    lost: int
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class CollectorSinkRecovered(Message):
+    """A sink writes again; `lost` events are missing from it."""
+
+    sink: str
+    lost: int
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class MetricStatus(Message):
+    """A metric's status changed: ``collector.metrics.NAME.updated``.
+
+    `status` is one of waiting, ok, unavailable, denied, failing (PROTOCOL.md).
+    """
+
+    metric: str
+    status: str
+    reason: str | None
+    since: str
+
+    @property
+    def event_name(self) -> str:
+        return f"collector.metrics.{self.metric}.updated"
+
+    def event_data(self) -> dict[str, Any]:
+        return {"status": self.status, "reason": self.reason, "since": self.since}
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class MetricLost(Message):
+    """A metric's figures can no longer be had: its own event, with ``null`` for data."""
+
+    namespace: ClassVar[str] = "system"
+    event: str
+
+    @property
+    def event_name(self) -> str:
+        return self.event
+
+    def event_data(self) -> None:
+        return None
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class HealthUpdated(Message):
+    """The verdict changed; `health` as PROTOCOL.md gives it."""
+
+    health: dict[str, Any]
+
+    @property
+    def event_name(self) -> str:
+        return "health.updated"
+
+    def event_data(self) -> dict[str, Any]:
+        return self.health

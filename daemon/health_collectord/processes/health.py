@@ -1,0 +1,211 @@
+"""The verdict: the worst of the rules that the metrics declare, with reasons in words."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from bussdcc import ContextProtocol, Event, Message, Process
+
+from health_collectord.catalogue import Entry
+from health_collectord.events import SequencedEvent, format_time
+from health_collectord.messages import CollectorHeartbeat, HealthUpdated, MetricStatus
+from health_collectord.vocabulary import Above, Gauge, Raised, Rule, Unit, fields_of
+
+_STALE_INTERVALS = 3
+_STALE_GRACE = 2.0  # seconds on top, for a sample that takes its time
+
+_SYMBOLS = {Unit.PERCENT: " %", Unit.CELSIUS: " °C", Unit.VOLTS: " V"}
+
+
+@dataclass(slots=True, frozen=True)
+class _Problem:
+    metric: str
+    row: str | None
+    field: str
+    value: float | bool
+    threshold: float | None
+    severity: str
+    since: str
+    reason: str
+
+
+@dataclass(slots=True)
+class _Metric:
+    """What is known of one metric: its problems by rule and row, and whether it can be judged."""
+
+    entry: Entry
+    rules: tuple[Rule, ...]
+    interval: float
+    status: str = "waiting"
+    seen: float = 0.0
+    stale: bool = False
+    problems: dict[tuple[int, str | None], _Problem] = field(default_factory=dict)
+    absent: int = 0  # rules whose figure this machine does not have, such as swap without swap
+
+    @property
+    def applicable(self) -> int:
+        return 0 if self.status == "unavailable" else len(self.rules) - self.absent
+
+    @property
+    def unknown(self) -> bool:
+        return self.status not in ("ok", "unavailable") or self.stale
+
+
+class HealthProcess(Process):
+    """Judges every sample and says so, in `health.updated`, when the verdict changes.
+
+    Time is the events' own: a sample is stale when the heartbeats have gone three intervals and
+    two seconds beyond it.
+
+    Args:
+        entries: the metrics, each with its rules as configured and its interval.
+    """
+
+    name = "health"
+
+    def __init__(self, entries: tuple[tuple[Entry, tuple[Rule, ...], float], ...]) -> None:
+        self._metrics = {e.name: _Metric(e, rules, interval) for e, rules, interval in entries}
+        self._by_event = {e.event: self._metrics[e.name] for e, _, _ in entries}
+        self._units = {e.name: _units(e) for e, _, _ in entries}
+        self._now = 0.0
+        self._said: tuple[Any, ...] | None = None
+
+    def handle_event(self, ctx: ContextProtocol, evt: Event[Message]) -> None:
+        assert isinstance(evt, SequencedEvent)
+        payload = evt.payload
+        metric = self._by_event.get(evt.name)
+        if metric is not None:
+            self._judge(metric, evt)
+        elif isinstance(payload, MetricStatus):
+            metric = self._metrics.get(payload.metric)
+            if metric is not None:
+                metric.status = payload.status
+        elif isinstance(payload, CollectorHeartbeat):  # the last event of each tick
+            self._now = payload.monotonic_seconds
+            self._grow_stale()
+            self._say(ctx, evt)
+
+    def _judge(self, metric: _Metric, evt: SequencedEvent) -> None:
+        before, metric.problems = metric.problems, {}
+        metric.absent = 0
+        if evt.data is None:  # the figures are gone; the status says why
+            return
+        metric.seen = self._now
+        for number, rule in enumerate(metric.rules):
+            values = list(_values(rule, evt.data))
+            metric.absent += all(value is None for _, value in values)
+            for row, value in values:
+                severity, threshold = _apply(rule, value)
+                if severity is None:
+                    continue
+                key = (number, row)
+                old = before.get(key)
+                if old is not None and old.severity == severity:
+                    metric.problems[key] = old
+                    continue
+                metric.problems[key] = _Problem(
+                    metric=metric.entry.name,
+                    row=row,
+                    field=rule.field,
+                    value=value,
+                    threshold=threshold,
+                    severity=severity,
+                    since=old.since if old else format_time(evt.time),
+                    reason=self._reason(metric.entry, rule, row, value),
+                )
+
+    def _reason(self, entry: Entry, rule: Rule, row: str | None, value: float | bool) -> str:
+        subject = entry.metric.title.lower() if row is None else f"{entry.metric.title.lower()} {row}"
+        if isinstance(rule, Raised):
+            return rule.field.replace("_", " ")
+        unit = self._units[entry.name].get((rule.rows, rule.field))
+        figure = f"{value:.3g}{_SYMBOLS.get(unit, '') if unit else ''}"
+        plain = rule.field in ("used_percent", "cpu_celsius")
+        return f"{subject} {figure}" if plain else f"{subject} {rule.field.replace('_', ' ')} {figure}"
+
+    def _grow_stale(self) -> None:
+        for metric in self._metrics.values():
+            if metric.entry.metric.on_change:
+                continue
+            metric.seen = metric.seen or self._now  # nothing is stale before the first heartbeat
+            metric.stale = (
+                metric.status == "ok"
+                and self._now - metric.seen > _STALE_INTERVALS * metric.interval + _STALE_GRACE
+            )
+
+    def _say(self, ctx: ContextProtocol, evt: SequencedEvent) -> None:
+        metrics = [m for m in self._metrics.values() if m.rules]
+        problems = [p for m in metrics for p in m.problems.values()]
+        problems.sort(key=lambda p: p.severity != "critical")
+        unknown = [m for m in metrics if m.unknown]
+        total = sum(m.applicable for m in metrics)
+        not_applicable = sum(len(m.rules) for m in metrics) - total
+        known = total - sum(m.applicable for m in unknown)
+        said = (
+            tuple((p.metric, p.row, p.field, p.severity) for p in problems),
+            tuple((m.entry.name, m.status, m.stale) for m in unknown),
+            (known, total, not_applicable),
+        )
+        if said == self._said:
+            return
+        self._said = said
+        if problems:
+            status, summary = problems[0].severity, "; ".join(p.reason for p in problems)
+        elif unknown:
+            status = "unknown"
+            summary = "; ".join(f"{m.entry.metric.title.lower()} {_why(m)}" for m in unknown)
+        else:
+            status, summary = "healthy", "all checks passed"
+        health = {
+            "status": status,
+            "summary": summary,
+            "problems": [_as_dict(p) for p in problems],
+            "checks": {
+                "known": known,
+                "total": total,
+                "not_applicable": not_applicable,
+            },
+        }
+        ctx.events.emit(Event(time=evt.time, payload=HealthUpdated(health=health)))
+
+
+def _why(metric: _Metric) -> str:
+    words = {"waiting": "has no sample yet", "denied": "not permitted", "failing": "cannot be read"}
+    return "stale" if metric.stale else words.get(metric.status, metric.status)
+
+
+def _as_dict(problem: _Problem) -> dict[str, Any]:
+    return {name: getattr(problem, name) for name in _Problem.__slots__}
+
+
+def _units(entry: Entry) -> dict[tuple[str | None, str], Unit]:
+    units: dict[tuple[str | None, str], Unit] = {}
+    for field in entry.fields:
+        if isinstance(field.kind, Gauge):
+            units[None, field.name] = field.kind.unit
+        for inner in fields_of(field.row) if field.row else ():
+            if isinstance(inner.kind, Gauge):
+                units[field.name, inner.name] = inner.kind.unit
+    return units
+
+
+def _values(rule: Rule, data: dict[str, Any]) -> Iterator[tuple[str | None, Any]]:
+    if rule.rows is None:
+        yield None, data[rule.field]
+    else:
+        for row in data[rule.rows]:
+            yield row["key"], row[rule.field]
+
+
+def _apply(rule: Rule, value: Any) -> tuple[str | None, float | None]:
+    """The severity that holds and the threshold it passed."""
+    if value is None:
+        return None, None
+    if isinstance(rule, Raised):
+        return (rule.severity if value else None), None
+    for severity, threshold in (("critical", rule.critical), ("warning", rule.warning)):
+        if threshold is not None and (
+            value >= threshold if isinstance(rule, Above) else value <= threshold
+        ):
+            return severity, threshold
+    return None, None

@@ -1,0 +1,78 @@
+"""Samples become series."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from bussdcc import ContextProtocol, Event, Message, Process
+
+from health_collectord.catalogue import Entry
+from health_collectord.events import SequencedEvent
+from health_collectord.history.series import MetricHistory, Points
+from health_collectord.vocabulary import Gauge, fields_of
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class HistoryProcess(Process):
+    """Keeps every gauge's recent past, and answers for it (from any thread).
+
+    A series is named by the metric's state path and its field; in rows,
+    ``system.network.usage.interfaces[eth0].rx_bytes_per_second``.
+    """
+
+    name = "history"
+
+    def __init__(self, entries: tuple[tuple[Entry, float], ...]) -> None:
+        self._metrics = {e.event: _Series(e, interval) for e, interval in entries}
+        self._by_state = {e.metric.state: self._metrics[e.event] for e, _ in entries}
+
+    def handle_event(self, ctx: ContextProtocol, evt: Event[Message]) -> None:  # noqa: ARG002
+        assert isinstance(evt, SequencedEvent)
+        series = self._metrics.get(evt.name)
+        if series is not None:
+            series.history.append((evt.time - _EPOCH).total_seconds(), series.figures(evt.data))
+
+    def query(self, series: str, start: float | None, end: float, points: int) -> Points:
+        """A series' points, as `MetricHistory.query` gives them.
+
+        Raises:
+            KeyError: there is no such series.
+        """
+        for state, metric in self._by_state.items():
+            if series.startswith(state + "."):
+                name = series[len(state) + 1 :]
+                if name in metric.plain or name in metric.history.names():
+                    return metric.history.query(name, start, end, points)
+        raise KeyError(series)
+
+
+class _Series:
+    """Which figures of a metric's message have a history, and the history."""
+
+    def __init__(self, entry: Entry, interval: float) -> None:
+        self.history = MetricHistory(interval)
+        self.plain = tuple(
+            f.name for f in entry.fields if isinstance(f.kind, Gauge) and f.kind.history
+        )
+        self._rows = tuple(
+            (f.name, tuple(g.name for g in fields_of(f.row) if _is_kept(g.kind)))
+            for f in entry.fields
+            if f.row
+        )
+
+    def figures(self, data: dict[str, Any] | None) -> dict[str, float]:
+        """Series name to value, of those that have one."""
+        if data is None:
+            return {}
+        found = {name: value for name in self.plain if (value := data[name]) is not None}
+        for rows, names in self._rows:
+            for row in data[rows]:
+                prefix = f"{rows}[{row['key']}]."
+                for name in names:
+                    if (value := row[name]) is not None:
+                        found[prefix + name] = value
+        return found
+
+
+def _is_kept(kind: object) -> bool:
+    return isinstance(kind, Gauge) and kind.history

@@ -1,0 +1,1 @@
+"""What observes: each service runs in a thread of its own and only emits events."""

@@ -1,0 +1,81 @@
+"""Reads metrics and turns whatever comes of it into events."""
+
+from datetime import datetime
+from typing import Any
+
+from bussdcc import ContextProtocol, Event, Message
+
+from health_collectord.catalogue import Entry
+from health_collectord.events import format_time
+from health_collectord.host import Host
+from health_collectord.messages import MetricLost, MetricStatus
+from health_collectord.runtime.grid import Task
+from health_collectord.vocabulary import NotPermitted, Reader, Telemetry, Unavailable
+
+_PROBE_AGAIN = 30.0  # seconds until a metric that this machine does not have is looked for again
+
+
+class MetricTask(Task):
+    """Reads one metric; a failure becomes the metric's status and never anybody else's.
+
+    Args:
+        entry: the metric.
+        host: where to read it.
+        options: the metric's own settings, an instance of `entry.metric.options`.
+        interval: seconds between samples.
+    """
+
+    def __init__(self, entry: Entry, host: Host, options: Any, interval: float) -> None:
+        self.entry = entry
+        self._host = host
+        self._options = options
+        self._every = interval
+        self._reader: Reader | None = None
+        self._status: tuple[str, str | None] = ("waiting", None)
+        self._last: Telemetry | None = None
+        self.interval = interval
+
+    def run(self, ctx: ContextProtocol, now: float, time: datetime) -> None:
+        sample, status, reason = self._sample(now)
+        self.interval = max(self._every, _PROBE_AGAIN) if status == "unavailable" else self._every
+        if sample is not None and not (self.entry.metric.on_change and sample == self._last):
+            _emit(ctx, time, sample)
+        if (status, reason) != self._status:
+            self._change(ctx, time, status, reason)
+        if sample is None and self._last is not None:
+            _emit(ctx, time, MetricLost(event=self.entry.event))
+        self._last = sample
+
+    def _sample(self, now: float) -> tuple[Telemetry | None, str, str | None]:
+        try:
+            if self._reader is None:
+                self._reader = self.entry.metric.reader(self._host, self._options)
+            sample = self._reader.read(now)
+        except NotPermitted as error:
+            return None, "denied", str(error)
+        except Unavailable as error:
+            return None, "unavailable", str(error)
+        except PermissionError as error:
+            return None, "denied", f"{error.filename or self.entry.name}: permission denied"
+        except Exception as error:  # noqa: BLE001 the one place where any failure becomes a status
+            return None, "failing", _describe(error)
+        return sample, "waiting" if sample is None else "ok", None
+
+    def _change(
+        self, ctx: ContextProtocol, time: datetime, status: str, reason: str | None
+    ) -> None:
+        self._status = (status, reason)
+        changed = MetricStatus(
+            metric=self.entry.name, status=status, reason=reason, since=format_time(time)
+        )
+        _emit(ctx, time, changed)
+
+
+def _emit(ctx: ContextProtocol, time: datetime, payload: Message) -> None:
+    ctx.events.emit(Event(time=time, payload=payload))
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error) or type(error).__name__

@@ -1,0 +1,125 @@
+"""What sinks have in common: a bounded queue, a writer thread, and honesty about what is lost."""
+
+import threading
+from abc import ABC, abstractmethod
+from collections import deque
+from datetime import datetime
+from itertools import islice
+from time import monotonic
+
+from bussdcc import ContextProtocol, Event, Message, Severity
+from bussdcc.io import EventSinkProtocol
+
+from health_collectord.events import SequencedEvent
+from health_collectord.messages import (
+    CollectorHeartbeat,
+    CollectorSinkDegraded,
+    CollectorSinkRecovered,
+)
+
+Record = tuple[datetime, bytes]
+
+_BATCH = 1000
+_RETRY_SECONDS = 5.0
+_STOP_SECONDS = 3.0
+
+
+class QueuedSink(EventSinkProtocol, ABC):
+    """Queues records, and writes them from a thread of its own.
+
+    The writer wakes once a second, with the heartbeat, and for whatever is worse than usual, so
+    that a whole tick goes out in one write. While writing fails, records wait for the next try;
+    beyond `limit` of them the oldest stay, the newest are dropped and counted. Failure and
+    recovery are events themselves, told when they begin, not every second.
+
+    Args:
+        limit: how many records may wait; about half a kilobyte each.
+    """
+
+    name: str
+
+    def __init__(self, limit: int = 5000) -> None:
+        self._limit = limit
+        self._queue: deque[Record] = deque()
+        self._wake = threading.Event()
+        self._ending = False
+        self._lost = 0
+        self._failing = False
+        self._thread: threading.Thread | None = None
+
+    @abstractmethod
+    def write(self, batch: list[Record]) -> int:
+        """Writes records, oldest first, whole or not at all.
+
+        Returns:
+            How many were written, at least one.
+
+        Raises:
+            OSError: none could be.
+        """
+
+    def close(self) -> None:
+        """Releases what `write` holds; called by the writer thread when it ends."""
+
+    def start(self, ctx: ContextProtocol) -> None:
+        self._ctx = ctx
+        self._thread = threading.Thread(target=self._run, name=f"sink:{self.name}", daemon=True)
+        self._thread.start()
+
+    def handle(self, evt: Event[Message]) -> None:
+        assert isinstance(evt, SequencedEvent)
+        if len(self._queue) >= self._limit:
+            self._lost += 1
+            return
+        self._queue.append((evt.time, evt.record))
+        payload = evt.payload
+        if isinstance(payload, CollectorHeartbeat) or (
+            payload.severity > Severity.INFO and not self._failing
+        ):
+            self._wake.set()
+
+    def stop(self) -> None:
+        self._ending = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(_STOP_SECONDS)
+
+    def _run(self) -> None:
+        retry_at = 0.0
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            ending = self._ending
+            if not self._failing or ending or monotonic() >= retry_at:
+                self._write_all()
+                retry_at = monotonic() + _RETRY_SECONDS
+            if ending:
+                self.close()
+                return
+
+    def _write_all(self) -> None:
+        queue = self._queue
+        while queue:
+            batch = list(islice(queue, _BATCH))
+            try:
+                written = self.write(batch)
+            except OSError as error:
+                self._degraded(error)
+                return
+            for _ in range(written):
+                queue.popleft()
+        if self._failing:
+            self._failing = False
+            lost, self._lost = self._lost, 0
+            self._ctx.emit(CollectorSinkRecovered(sink=self.name, lost=lost))
+
+    def _degraded(self, error: OSError) -> None:
+        if self._failing or self._ending:
+            return
+        self._failing = True
+        where = f"{error.filename}: " if error.filename else ""
+        self._ctx.emit(
+            CollectorSinkDegraded(
+                sink=self.name, error=f"{where}{error.strerror or error}", lost=self._lost
+            )
+        )
