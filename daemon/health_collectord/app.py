@@ -1,6 +1,6 @@
 """The composition root: the only file that knows every part."""
 
-import secrets
+import os
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -36,7 +36,7 @@ class Collector:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.epoch = secrets.token_hex(16)
+        self.epoch = os.urandom(16).hex()
         self.runtime = CollectorRuntime(sinks=_sinks(config), deadline=config.shutdown_seconds)
         enabled = tuple(m for m in config.metrics if m.enabled)
         history = HistoryProcess(tuple((m.entry, m.interval) for m in enabled))

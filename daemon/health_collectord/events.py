@@ -13,7 +13,8 @@ from datetime import datetime
 from enum import Enum
 from functools import cache
 from operator import attrgetter
-from typing import Any
+from types import NoneType
+from typing import Any, get_args, get_type_hints
 
 from bussdcc.event import Event
 from bussdcc.message import Message
@@ -49,7 +50,15 @@ def _reader_of(cls: type) -> Callable[[Any], Any]:
     get = attrgetter(*names)
     if len(names) == 1:
         return lambda m: FrozenDict({names[0]: _plain(get(m))})
+    hints = get_type_hints(cls)
+    if all(_is_plain(hints[name]) for name in names):  # most rows, and so most of all fields
+        return lambda m: FrozenDict(zip(names, get(m), strict=True))
     return lambda m: FrozenDict(zip(names, map(_plain, get(m)), strict=True))
+
+
+def _is_plain(hint: Any) -> bool:
+    """Whether values of this type are JSON as they are."""
+    return all(t in (int, float, str, bool, NoneType) for t in get_args(hint) or (hint,))
 
 
 def _plain(value: Any) -> Any:

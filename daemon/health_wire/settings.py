@@ -7,9 +7,7 @@ environment, which beats the file, which beats the default.
 """
 
 import argparse
-import difflib
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -229,6 +227,8 @@ def _read(file: Path, *, required: bool) -> str | None:
 
 
 def _parse(file: Path, text: str) -> dict[str, Any]:
+    import tomllib  # a host without a file needs no parser in memory
+
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -261,6 +261,8 @@ def _line_of(text: str, key: str) -> str:
 
 
 def _unknown(what: str, key: str, known: Mapping[str, Setting]) -> Setting:
+    import difflib  # needed once in a blue moon
+
     close = difflib.get_close_matches(key, known, n=1)
     hint = f"did you mean {close[0]}?" if close else "check-config lists the keys there are"
     raise SettingsError(f"{what}; {hint}")

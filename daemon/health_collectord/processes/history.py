@@ -59,6 +59,7 @@ class _Series:
             for f in entry.fields
             if f.row
         )
+        self._names: dict[tuple[str, str], list[tuple[str, str]]] = {}
 
     def figures(self, data: dict[str, Any] | None) -> dict[str, float]:
         """Series name to value, of those that have one."""
@@ -67,11 +68,19 @@ class _Series:
         found = {name: value for name in self.plain if (value := data[name]) is not None}
         for rows, names in self._rows:
             for row in data[rows]:
-                prefix = f"{rows}[{row['key']}]."
-                for name in names:
+                for name, series in self._series_of(rows, row["key"], names):
                     if (value := row[name]) is not None:
-                        found[prefix + name] = value
+                        found[series] = value
         return found
+
+    def _series_of(self, rows: str, key: str, names: tuple[str, ...]) -> list[tuple[str, str]]:
+        """A row's gauges, each with the name of its series; made once per row."""
+        known = self._names.get((rows, key))
+        if known is None:
+            if len(self._names) >= 1000:  # rows that come and go for ever
+                self._names.clear()
+            known = self._names[rows, key] = [(n, f"{rows}[{key}].{n}") for n in names]
+        return known
 
 
 def _is_kept(kind: object) -> bool:
