@@ -1,0 +1,183 @@
+"""The application: addresses, headers and the Socket.IO events.
+
+| address | gives |
+|---|---|
+| ``/`` | the one host's page, or the list of hosts |
+| ``/host/NAME`` | a host's page; NAME is its id or the follower's key |
+| ``/api/host/NAME/history?seconds=N`` | what its charts show, as JSON |
+| ``/static/FILE`` | the bundled front end |
+
+Socket.IO: a browser sends ``follow`` with a follower's key and gets the snapshot as the answer;
+then come ``frame``, ``link`` and ``snapshot``. ``follow`` without a key is the list of hosts,
+which gets ``fleet`` once a second with the list's revision. All addresses in the pages are
+relative, so that it works below any path of a reverse proxy.
+"""
+
+import gzip
+from typing import Any
+
+from flask import Flask, Response, jsonify, render_template, request
+from flask_socketio import SocketIO, join_room
+from werkzeug.exceptions import HTTPException
+
+from health_webui import catalogue, render
+from health_webui.assets import Assets
+from health_webui.fleet import Fleet, Follower
+from health_webui.verdict import coverage, problems
+from health_wire import CollectorTimeout, ProtocolError
+
+FLEET_ROOM = "fleet"
+_HISTORY_SECONDS = range(10, 86401)
+_SMALLEST_COMPRESSED = 1000
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self';"
+    " img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def create_app(fleet: Fleet, assets: Assets) -> tuple[Flask, SocketIO]:
+    """The WSGI application and the Socket.IO server in it."""
+    app = Flask(__name__, static_folder=None)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.update(
+        assets=assets,
+        favicon=render.favicon,
+        shapes=render.shapes(),
+        value=render.value,
+        percentage=render.percentage,
+        level=render.level,
+    )
+    _add_pages(app, fleet)
+    _add_api(app, fleet)
+    _add_static(app, assets)
+    app.after_request(_finish)
+    app.register_error_handler(HTTPException, _error)
+    return app, _sockets(app, fleet, assets)
+
+
+def _add_pages(app: Flask, fleet: Fleet) -> None:
+    @app.get("/")
+    def index() -> str:
+        if len(fleet.followers) == 1:
+            return _host_page(fleet.followers[0], root="")
+        return render_template("fleet.html", root="", followers=fleet.worst_first(), fleet=fleet)
+
+    @app.get("/host/<name>")
+    def host(name: str) -> str | tuple[str, int]:
+        follower = fleet.find(name)
+        if follower is None:
+            message = "No host of that name is followed here."
+            return render_template("error.html", root="../", message=message), 404
+        return _host_page(follower, root="../", many=len(fleet.followers) > 1)
+
+
+def _host_page(follower: Follower, *, root: str, many: bool = False) -> str:
+    health = follower.health
+    return render_template(
+        "host.html",
+        root=root,
+        many=many,
+        follower=follower,
+        verdict=follower.verdict(),
+        coverage=coverage(health),
+        problems=problems(health),
+        views=render.views(follower),
+        plan=catalogue.plan(follower.catalogue) if follower.catalogue else None,
+    )
+
+
+def _add_api(app: Flask, fleet: Fleet) -> None:
+    @app.get("/api/host/<name>/history")
+    def history(name: str) -> Response | tuple[Response, int]:
+        follower = fleet.find(name)
+        if follower is None:
+            return jsonify(error="not_found", message="no host of that name is followed here"), 404
+        seconds = request.args.get("seconds", 300, type=int)
+        if seconds not in _HISTORY_SECONDS:
+            limits = f"{_HISTORY_SECONDS[0]} to {_HISTORY_SECONDS[-1]}"
+            return jsonify(error="bad_request", message=f"seconds is a number from {limits}"), 400
+        try:
+            return jsonify(follower.history(seconds))
+        except CollectorTimeout as error:
+            return jsonify(error="timeout", message=str(error)), 504
+        except ProtocolError as error:
+            return jsonify(error=error.error, message=str(error)), 502
+
+
+def _add_static(app: Flask, assets: Assets) -> None:
+    @app.get("/static/<name>")
+    def static(name: str) -> Response:
+        file = assets.files.get(name)
+        if file is None:
+            return Response("There is no such file.\n", 404, mimetype="text/plain")
+        response = Response(file.content, content_type=file.mime)
+        if file.gzipped is not None:
+            response.vary.add("Accept-Encoding")
+            if request.accept_encodings["gzip"]:
+                response.set_data(file.gzipped)
+                response.headers["Content-Encoding"] = "gzip"
+        # The name has a hash of the content in it, so that what it gives never changes.
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+def _finish(response: Response) -> Response:
+    """The headers of every response, and compression of what was made for this request."""
+    response.headers.extend(
+        {key: text for key, text in _HEADERS.items() if key not in response.headers}
+    )
+    response.headers.setdefault("Cache-Control", "no-store")
+    if response.mimetype in ("text/html", "application/json") and not response.is_streamed:
+        response.vary.add("Accept-Encoding")
+        body = response.get_data()
+        if len(body) >= _SMALLEST_COMPRESSED and request.accept_encodings["gzip"]:
+            response.set_data(gzip.compress(body, 6))
+            response.headers["Content-Encoding"] = "gzip"
+    return response
+
+
+def _error(error: HTTPException) -> tuple[str, int]:
+    root = "../" * max(request.path.count("/") - 1, 0)
+    message = error.description or error.name
+    return render_template("error.html", root=root, message=message), error.code or 500
+
+
+def _sockets(app: Flask, fleet: Fleet, assets: Assets) -> SocketIO:
+    sockets = SocketIO(
+        app,
+        async_mode="gevent",
+        # Without cors_allowed_origins only pages of this same origin may connect.
+        manage_session=False,
+        allow_upgrades=False,  # the page begins with WebSocket and falls back to polling
+        max_http_buffer_size=10_000,  # what browsers have to say is short
+        ping_interval=10,
+        ping_timeout=10,
+    )
+
+    @sockets.on("connect")
+    def connect() -> None:
+        """Remembers the TCP connection, which the guard against slow browsers may have to cut."""
+        websocket = request.environ.get("wsgi.websocket")
+        engine = sockets.server.eio
+        sid = sockets.server.manager.eio_sid_from_sid(request.sid, "/")  # type: ignore[attr-defined]
+        if websocket is not None and sid in engine.sockets:
+            engine.sockets[sid].tcp = websocket.handler.socket
+
+    @sockets.on("follow")
+    def follow(key: Any = None) -> dict[str, Any]:
+        if not key:
+            join_room(FLEET_ROOM)
+            return {"build": assets.build, "fleet": fleet.revision()}
+        follower = fleet.find(key) if isinstance(key, str) else None
+        if follower is None:
+            return {"build": assets.build, "error": "this host is not followed here any more"}
+        join_room(follower.key)
+        return {"build": assets.build, **follower.snapshot()}
+
+    return sockets

@@ -1,0 +1,218 @@
+"""The followed collectors and what is known of each.
+
+Nothing here is state that matters: after a restart the collectors tell it all again.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import zmq
+from gevent.lock import BoundedSemaphore
+
+from health_webui import verdict
+from health_webui.catalogue import Catalogue
+from health_webui.config import Endpoints
+from health_webui.verdict import Verdict
+from health_wire import CollectorClient, ProtocolError, protocol, tree
+
+_HISTORY_AGE_SECONDS = 1.0  # browsers that come back together are answered from one request
+
+
+class Follower:
+    """One followed collector.
+
+    Attributes:
+        key: names it in addresses and rooms, and stays the same over restarts.
+        catalogue: what it can be drawn from; None until it has told.
+    """
+
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        context: zmq.Context[Any] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.endpoints = endpoints
+        self.key = hashlib.sha256(str(endpoints).encode()).hexdigest()[:12]
+        self.client = CollectorClient(
+            endpoints.events, endpoints.state, context=context, clock=clock
+        )
+        self.catalogue: Catalogue | None = None
+        self._clock = clock
+        self._asking = BoundedSemaphore()
+        self._history: dict[int, tuple[float, dict[str, Any]]] = {}
+
+    @property
+    def seen(self) -> bool:
+        """Whether there is anything to draw."""
+        return self.client.host is not None and self.catalogue is not None
+
+    @property
+    def name(self) -> str:
+        """The host's id, or where it should be found while it has never been seen."""
+        return self.client.host or self.endpoints.events
+
+    @property
+    def health(self) -> Any:
+        return self.client.state.get("health")
+
+    def link(self) -> dict[str, Any]:
+        """The link's status as browsers get it."""
+        return {
+            "status": self.client.status,
+            "silent_seconds": round(self.client.silent_seconds, 1),
+        }
+
+    def verdict(self) -> Verdict:
+        status = self.client.status if self.seen else "connecting"
+        return verdict.judge(status, self.client.silent_seconds, self.health)
+
+    def snapshot(self) -> dict[str, Any]:
+        """All that a browser needs to start or to start anew; `page` is null before there is one.
+
+        `page` names the structure of the page: a browser that shows another asks for it again.
+        """
+        client = self.client
+        return {
+            "host": client.host,
+            "epoch": client.epoch,
+            "seq": client.seq,
+            "page": self.catalogue.fingerprint if self.seen and self.catalogue else None,
+            "link": self.link(),
+            "state": client.state if self.seen else {},
+        }
+
+    def history(self, seconds: int) -> dict[str, Any]:
+        """The last `seconds` of every declared chart, as `PROTOCOL.md` gives it.
+
+        Raises:
+            CollectorTimeout, ProtocolError: the collector did not give it.
+        """
+        with self._asking:
+            now = self._clock()
+            found = self._history.get(seconds)
+            if found is not None and now - found[0] < _HISTORY_AGE_SECONDS:
+                return found[1]
+            reply = self._ask_history(seconds)
+            self._history = {seconds: (now, reply)}
+            return reply
+
+    def _ask_history(self, seconds: int) -> dict[str, Any]:
+        names = chart_series(self.catalogue, self.client.state) if self.catalogue else []
+        end = self._clock_of_host()
+        series: dict[str, Any] = {}
+        answered: dict[str, Any] = {}
+        for start in range(0, len(names), protocol.MAX_SERIES):
+            answered = self._history_of(names[start : start + protocol.MAX_SERIES], end, seconds)
+            series |= answered.get("series") or {}
+        full = answered.get("resolution_seconds") is None
+        return {
+            "epoch": self.client.epoch,
+            "resolution_seconds": answered.get("resolution_seconds"),
+            "series": {
+                name: {key: columns[key] for key in (("t", "avg") if full else columns)}
+                for name, columns in series.items()
+            },
+        }
+
+    def _history_of(self, names: list[str], end: float, seconds: int) -> dict[str, Any]:
+        """One request; where the collector does not know one of the names, each by itself."""
+        window = {"start": end - seconds, "end": end + 5}
+        try:
+            return self.client.request("history", series=names, **window)
+        except ProtocolError as error:
+            if error.error != protocol.NOT_FOUND or len(names) == 1:
+                if error.error == protocol.NOT_FOUND:
+                    return {"series": {}}
+                raise
+        answers = [self._history_of([name], end, seconds) for name in names]
+        merged: dict[str, Any] = {}
+        for answer in answers:
+            merged |= answer.get("series") or {}
+        last = next((a for a in reversed(answers) if "resolution_seconds" in a), {})
+        return {"resolution_seconds": last.get("resolution_seconds"), "series": merged}
+
+    def _clock_of_host(self) -> float:
+        """Seconds since 1970 by the collector's own clock, which need not be right."""
+        reply = self.client.request("ping")
+        return timestamp(reply.get("time"))
+
+
+def timestamp(text: Any) -> float:
+    """Seconds since 1970 of a time as it stands on the wire.
+
+    Raises:
+        ProtocolError: it is none.
+    """
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (TypeError, ValueError):
+        raise ProtocolError(protocol.INTERNAL, f"not a time: {text!r}") from None
+
+
+def chart_series(catalogue: Catalogue, state: tree.FrozenDict) -> list[str]:
+    """The names of all series that the declared charts draw, for the rows there are now."""
+    names: dict[str, None] = {}
+    for metric in catalogue.metrics:
+        sample = value_at(state, metric.state)
+        for chart in metric.charts:
+            if chart.rows is None:
+                prefixes = [metric.state]
+            else:
+                keys = [key for key, _ in rows_of(sample, chart.rows)]
+                prefixes = [f"{metric.state}.{chart.rows}[{key}]" for key in keys]
+            names |= {f"{p}.{s.name}": None for p in prefixes for s in chart.series}
+    return list(names)
+
+
+def value_at(state: tree.FrozenDict, path: str) -> Any:
+    """What stands at a state path, None where there is nothing."""
+    try:
+        return tree.get(state, path)
+    except KeyError:
+        return None
+
+
+def rows_of(sample: Any, field: str) -> list[tuple[str, dict[str, Any]]]:
+    """The rows of a sample by their keys; what is no row is left out."""
+    rows = sample.get(field) if isinstance(sample, dict) else None
+    return [
+        (row["key"], row)
+        for row in (rows if isinstance(rows, list | tuple) else ())
+        if isinstance(row, dict) and isinstance(row.get("key"), str)
+    ]
+
+
+class Fleet:
+    """All followed collectors, in the order of the configuration."""
+
+    def __init__(
+        self, collectors: Sequence[Endpoints], context: zmq.Context[Any] | None = None
+    ) -> None:
+        self.followers = tuple(Follower(endpoints, context) for endpoints in collectors)
+
+    def find(self, name: str) -> Follower | None:
+        """The collector of that key, or else the one whose host has that id."""
+        by_key = (f for f in self.followers if f.key == name)
+        by_host = (f for f in self.followers if f.client.host == name)
+        return next(by_key, None) or next(by_host, None)
+
+    def worst_first(self) -> list[Follower]:
+        order = verdict.SEVERITY.index
+        return sorted(self.followers, key=lambda f: (order(f.verdict().status), f.name))
+
+    def revision(self) -> str:
+        """Changes when the list of hosts has to be drawn anew."""
+        rows = [
+            (f.key, f.name, f.client.status, v.status, "" if v.status == "stale" else v.reason)
+            for f in self.worst_first()
+            for v in (f.verdict(),)
+        ]
+        return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]
+
+    def close(self) -> None:
+        for follower in self.followers:
+            follower.client.close()

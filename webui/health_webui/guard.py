@@ -1,0 +1,51 @@
+"""Closes browsers that do not take what is sent to them.
+
+python-engineio queues without bound for a client that has stopped reading; a thousand frozen tabs
+would take this process's memory. Each queue is looked at once a second, and a connection whose
+queue has passed the bound is cut: the browser connects anew when it wakes, and starts with a
+snapshot.
+"""
+
+import logging
+import socket
+from typing import Any
+
+import gevent
+
+MAX_QUEUED = 64
+_LOG = logging.getLogger(__name__)
+
+
+def close_slow(engine: Any, limit: int = MAX_QUEUED) -> list[str]:
+    """Cuts every connection of the engineio server with more than `limit` queued packets."""
+    slow = [
+        sid for sid, client in list(engine.sockets.items()) if client.queue.qsize() > limit
+    ]
+    for sid in slow:
+        client = engine.sockets.pop(sid, None)
+        if client is None:
+            continue
+        _LOG.warning("closing a browser that has %d messages waiting", client.queue.qsize())
+        client.close(wait=False, abort=True)  # waiting would be for ever: nobody takes them
+        while client.queue.qsize():
+            client.queue.get_nowait()
+        client.queue.put(None)
+        _hang_up(client)
+    return slow
+
+
+def _hang_up(client: Any) -> None:
+    """Ends the TCP connection: the greenlet that is blocked sending to it wakes with an error."""
+    tcp = getattr(client, "tcp", None)
+    if tcp is not None:
+        try:
+            tcp.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            _LOG.debug("the connection was closed already")
+
+
+def watch(engine: Any, limit: int = MAX_QUEUED, interval: float = 1.0) -> None:
+    """Looks once per `interval` seconds, for ever."""
+    while True:
+        gevent.sleep(interval)
+        close_slow(engine, limit)

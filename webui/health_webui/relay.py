@@ -1,0 +1,131 @@
+"""Forwards what collectors say to the browsers that watch them: one message per host and tick.
+
+    collector -> CollectorClient -> Relay -> FrameBuffer -> Socket.IO room of the host
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from health_webui import catalogue
+from health_webui.fleet import Follower
+from health_wire import CollectorTimeout, Event, Link, ProtocolError, Snapshot, Update, tree
+
+# What belongs to one tick arrives within a few milliseconds; waiting this long after the first
+# event gathers it into one message, and nobody sees the delay.
+GATHER_SECONDS = 0.03
+_DESCRIBE_RETRY_SECONDS = 1.0
+
+Message = tuple[str, dict[str, Any]]
+Send = Callable[[str, dict[str, Any], str], None]
+
+
+class FrameBuffer:
+    """Gathers the events of a tick into one frame.
+
+    A frame holds the newest data of each event that changes the state. A frame without events is
+    sent as well: it says that the collector lives.
+    """
+
+    def __init__(self) -> None:
+        self._events: dict[str, Any] = {}
+        self._last: Event | None = None
+
+    def __bool__(self) -> bool:
+        return self._last is not None
+
+    def add(self, event: Event) -> None:
+        self._last = event
+        if tree.state_path(event.name) is not None:
+            self._events.pop(event.name, None)  # the newest goes last: order is the events' own
+            self._events[event.name] = event.data
+
+    def take(self) -> dict[str, Any] | None:
+        """The frame, after which the buffer is empty; None where nothing was added."""
+        last, events = self._last, self._events
+        self._last, self._events = None, {}
+        if last is None:
+            return None
+        frame: dict[str, Any] = {
+            "host": last.host,
+            "epoch": last.epoch,
+            "seq": last.seq,
+            "time": last.time,
+            "events": [[tree.state_path(name), data] for name, data in events.items()],
+        }
+        if last.replay:
+            frame["replay"] = True
+        return frame
+
+
+class Relay:
+    """Follows one collector; `run` is a greenlet's work and ends with `stop`.
+
+    Args:
+        send: (event name, message, room); called once per message.
+    """
+
+    def __init__(
+        self, follower: Follower, send: Send, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._follower = follower
+        self._send = send
+        self._clock = clock
+        self._buffer = FrameBuffer()
+        self._due = 0.0
+        self._describe_at: float | None = 0.0
+        self._described_epoch: str | None = None
+
+    def run(self) -> None:
+        """Forwards for ever."""
+        while True:
+            self.step()
+
+    def step(self) -> None:
+        """Waits for what comes next, at most a second, and forwards what is due."""
+        wait = max(self._due - self._clock(), 0.0) if self._buffer else 1.0
+        for update in self._follower.client.receive(wait):
+            self._take(update)
+        if self._buffer and self._clock() >= self._due:
+            self._flush()
+        self._describe()
+
+    def _take(self, update: Update) -> None:
+        match update:
+            case Event():
+                if not self._buffer:
+                    self._due = self._clock() + GATHER_SECONDS
+                self._buffer.add(update)
+            case Snapshot():
+                self._buffer.take()  # the snapshot holds it already
+                if update.epoch != self._described_epoch:
+                    self._describe_at = 0.0  # another daemon may have another catalogue
+                    self._describe()
+                else:
+                    self._announce()
+            case Link():
+                self._flush()
+                self._send("link", self._follower.link(), self._follower.key)
+
+    def _flush(self) -> None:
+        frame = self._buffer.take()
+        if frame is not None:
+            self._send("frame", frame, self._follower.key)
+
+    def _describe(self) -> None:
+        """Asks for the catalogue while it is missing; says so to browsers when it has come."""
+        client = self._follower.client
+        if self._describe_at is None or client.epoch is None or self._clock() < self._describe_at:
+            return
+        try:
+            reply = client.request("describe")
+        except (CollectorTimeout, ProtocolError):
+            self._describe_at = self._clock() + _DESCRIBE_RETRY_SECONDS
+            return
+        self._follower.catalogue = catalogue.parse(reply)
+        self._described_epoch = str(reply.get("epoch"))
+        self._describe_at = None if self._described_epoch == client.epoch else 0.0
+        self._announce()
+
+    def _announce(self) -> None:
+        self._send("snapshot", self._follower.snapshot(), self._follower.key)

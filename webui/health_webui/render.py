@@ -1,0 +1,170 @@
+"""What the templates show of a collector: its catalogue filled with the values of its state.
+
+All texts that come from a collector are untrusted; the templates escape every one of them.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from health_webui.catalogue import Card, Field, Metric
+from health_webui.fleet import Follower, rows_of, value_at
+from health_webui.units import format_number
+
+NOT_KNOWN = "not known"
+_STATES = {
+    "waiting": "Waiting for the first sample",
+    "unavailable": "Not available here",
+    "denied": "Permission denied",
+    "failing": "Failing",
+}
+# The verdicts' shapes, 16 units wide and high; a difference in form, not in colour alone.
+SHAPES = {
+    "healthy": '<path d="M8 0a8 8 0 1 1 0 16A8 8 0 0 1 8 0ZM4 8l3 3.2 5.2-6-1.5-1.2L7 8.2 5.4 6.6Z"'
+    ' fill-rule="evenodd"/>',
+    "warning": '<path d="M8 .5 16 15H0ZM7 5v5.2h2V5Zm0 6.4v2h2v-2Z" fill-rule="evenodd"/>',
+    "critical": '<path d="M4.7 0h6.6L16 4.7v6.6L11.3 16H4.7L0 11.3V4.7ZM7 3.5v6h2v-6Zm0 7.2v2.1h2'
+    'v-2.1Z" fill-rule="evenodd"/>',
+    "unknown": '<path d="M8 0a8 8 0 1 1 0 16A8 8 0 0 1 8 0Zm0 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2ZM7 '
+    '11h2v2H7Zm-2-5a3 3 0 1 1 4 2.8V10H7V7.5h1A1.4 1.4 0 1 0 6.7 6Z" fill-rule="evenodd"/>',
+    "stale": '<path d="M0 0h16v16H0Zm2 2v12h12V2Zm2 5h8v2H4Z" fill-rule="evenodd"/>',
+}
+# For the favicon, which knows no colour scheme: seen on light and on dark tabs.
+_COLOURS = {
+    "healthy": "#00946b",
+    "warning": "#c77700",
+    "critical": "#d55e00",
+    "unknown": "#7f7f7f",
+    "stale": "#7f7f7f",
+}
+
+
+@dataclass(slots=True, frozen=True)
+class Value:
+    """A value's text, and whether it is one. `hidden`: there is nothing to say at all."""
+
+    text: str
+    known: bool = True
+    hidden: bool = False
+
+
+@dataclass(slots=True, frozen=True)
+class MetricView:
+    """A metric with its newest sample, None where there is none, and its status in words."""
+
+    metric: Metric
+    sample: Any
+    status: str
+    words: str
+
+    @property
+    def card(self) -> Card:
+        return self.metric.card
+
+    def value(self, field: Field) -> Value:
+        return value(field, self.sample, show_missing=self.card.kind == "facts")
+
+    def rows(self) -> list[dict[str, Any]]:
+        rows = self.card.rows
+        return [row for _, row in rows_of(self.sample, rows.name)] if rows else []
+
+
+def views(follower: Follower) -> list[MetricView]:
+    """The metrics in the catalogue's order, what hardly ever changes last."""
+    found = [_view(follower, m) for m in (follower.catalogue.metrics if follower.catalogue else ())]
+    return sorted(found, key=lambda view: view.card.kind == "facts")
+
+
+def _view(follower: Follower, metric: Metric) -> MetricView:
+    state = follower.client.state
+    sample = value_at(state, metric.state)
+    if not isinstance(sample, dict):
+        sample = None
+    told = value_at(state, f"collector.metrics.{metric.name}")
+    told = told if isinstance(told, dict) else {}
+    status = told.get("status")
+    if status not in _STATES:
+        status = "ok" if sample is not None else "waiting"
+    reason = told.get("reason")
+    words = _STATES.get(status, "")
+    if status != "waiting" and words and isinstance(reason, str) and reason:
+        words = f"{words}: {reason}"
+    return MetricView(metric, sample, status, words)
+
+
+def value(field: Field, sample: Any, *, show_missing: bool = False) -> Value:
+    """A field's value in words. A missing text says nothing unless `show_missing`."""
+    given = sample.get(field.name) if isinstance(sample, dict) else None
+    text = _TEXTS.get(field.kind, _plain)(field, given)
+    if text is not None:
+        return Value(text)
+    return Value(NOT_KNOWN, known=False, hidden=field.kind == "text" and not show_missing)
+
+
+def _number(field: Field, given: Any) -> str | None:
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        return None
+    return format_number(given, field.unit)
+
+
+def _flag(_: Field, given: Any) -> str | None:
+    return ("Yes" if given else "No") if isinstance(given, bool) else None
+
+
+def _time(_: Field, given: Any) -> str | None:
+    """In UTC: the browser, which knows the reader's zone, writes it anew."""
+    try:
+        return f"{datetime.fromisoformat(given).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _rows(_: Field, given: Any) -> str | None:
+    return str(len(given)) if isinstance(given, list | tuple) else None
+
+
+def _plain(_: Field, given: Any) -> str | None:
+    return str(given) if given is not None else None
+
+
+_TEXTS = {"gauge": _number, "flag": _flag, "time": _time, "rows": _rows, "text": _plain}
+
+
+def percentage(field: Field, sample: Any) -> float | None:
+    """How much of a bar is filled, 0 to 100; None where it is not known."""
+    given = sample.get(field.name) if isinstance(sample, dict) else None
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        return None
+    return round(min(max(given, 0.0), 100.0), 1)
+
+
+def level(metric: Metric, field: Field, rows: str | None, sample: Any) -> str:
+    """``critical``, ``warning`` or nothing: how the bar is coloured."""
+    rule, filled = metric.rule(field.name, rows), percentage(field, sample)
+    if rule is None or filled is None:
+        return ""
+    for name, threshold in (("critical", rule.critical), ("warning", rule.warning)):
+        if threshold is not None and filled >= threshold:
+            return name
+    return ""
+
+
+def favicon(status: str) -> Markup:
+    """The verdict's shape as a data: address."""
+    image = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="-1 -1 18 18" '
+        f'fill="{_COLOURS[status]}">{SHAPES[status]}</svg>'
+    )
+    return Markup("data:image/svg+xml,") + Markup(quote(image, safe="/:=' "))
+
+
+def shapes() -> Markup:
+    """The shapes as symbols, for ``<use href="#shape-warning">`` and the script's favicon."""
+    symbols = (
+        f'<symbol id="shape-{name}" viewBox="0 0 16 16" fill="{_COLOURS[name]}">{path}</symbol>'
+        for name, path in SHAPES.items()
+    )
+    return Markup("".join(symbols))
