@@ -100,15 +100,15 @@ class IdentityReader:
             for line in (self._host.text(self._host.root / place) or "").splitlines():
                 name, _, value = line.partition("=")
                 if name == "PRETTY_NAME":
-                    return _unquoted(value) or None
+                    return _unquoted(value)
         return None
 
 
-def _unquoted(value: str) -> str:
+def _unquoted(value: str) -> str | None:
     try:
-        return " ".join(shlex.split(value))
-    except ValueError:
-        return value.strip()
+        return " ".join(shlex.split(value)) or None
+    except ValueError:  # a quote without its fellow
+        return None
 
 
 def _figure(content: str, name: str) -> int | None:

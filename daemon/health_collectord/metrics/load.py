@@ -45,7 +45,7 @@ class LoadReader:
         self._loadavg = host.proc("loadavg")
         self._online = host.sys("devices/system/cpu/online")
         self._stat = host.proc("stat")
-        self._counted: tuple[bytes, int | None] = (b"", None)
+        self._counted: tuple[bytes | None, int | None] = (None, None)
 
     def read(self, now: float) -> LoadUpdated:  # noqa: ARG002 no rates here
         content = self._loadavg.read()

@@ -132,7 +132,7 @@ class NetworkReader:
                     rx_drops_per_second=rates[6],
                     tx_drops_per_second=rates[7],
                     rx_bytes=counters[0],
-                    tx_bytes=counters[1],
+                    tx_bytes=counters[8],
                     # "unknown" carries traffic: its driver does not say (networking/operstates).
                     up=None if operstate is None else operstate in ("up", "unknown"),
                     operstate=operstate,

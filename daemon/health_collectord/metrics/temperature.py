@@ -173,6 +173,8 @@ def _search(sysfs: Path, hidden: re.Pattern[str]) -> list[_Source]:
     zones = list(_zones(sysfs / "class/thermal"))
     types = {name.replace("-", "_") for name, *_ in zones}
     found = [*zones, *_chips(sysfs / "class/hwmon", types)]
+    if any(name.startswith("coretemp Package") for name, *_ in found):
+        found = [f for f in found if f[0] != "x86_pkg_temp"]  # the same sensor, without limits
     names = [name for name, *_ in found]
     sources: dict[str, _Source] = {}
     for name, device, path, high, critical in found:

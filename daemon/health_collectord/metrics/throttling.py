@@ -91,7 +91,7 @@ class ThrottlingReader:
         )
         self._vcgencmd = _Vcgencmd(options.vcgencmd)
         self._retry_at = float("-inf")
-        self._problem: Exception | None = None
+        self._problem: Exception = Unavailable("not asked yet")
         self._alarm: KernelFile | None = None
         self._seen = False
 
@@ -100,9 +100,7 @@ class ThrottlingReader:
             raise Unavailable("not a Raspberry Pi")
         if now >= self._retry_at:
             try:
-                word = self._vcgencmd.ask()
-                self._problem = None
-                return _from_word(word, "vcgencmd", None)
+                return _from_word(self._vcgencmd.ask(), "vcgencmd", None)
             except (Unavailable, OSError, ValueError) as problem:
                 self._problem = problem
                 self._retry_at = now + _TRY_AGAIN
@@ -114,9 +112,8 @@ class ThrottlingReader:
         try:
             word = _word(self._host.sys(_SYSFS).text(), _SYSFS)
         except FileNotFoundError:
-            if self._model is None and isinstance(self._problem, _NotInstalled):
+            if self._model is None and type(self._problem) is Unavailable:
                 raise Unavailable("not a Raspberry Pi") from None
-            assert self._problem is not None
             raise self._problem from None
         return _from_word(word, "sysfs", reason)
 
@@ -143,10 +140,6 @@ class ThrottlingReader:
         return text == "1"
 
 
-class _NotInstalled(Unavailable):
-    """There is no vcgencmd."""
-
-
 class _Vcgencmd:
     """Runs ``vcgencmd get_throttled``; never with an argument, which would reset the history
     bits for everybody (documentation#1341)."""
@@ -169,7 +162,7 @@ class _Vcgencmd:
             raise TimeoutError(f"{self._program} does not answer")
         path = self._which(self._program)
         if path is None:
-            raise _NotInstalled(f"{self._program} is not installed")
+            raise Unavailable(f"{self._program} is not installed")
         self._overdue = process = subprocess.Popen(
             [path, "get_throttled"],
             stdin=subprocess.DEVNULL,

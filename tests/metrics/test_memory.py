@@ -1,0 +1,75 @@
+from collections.abc import Callable
+
+import psutil
+import pytest
+from health_collectord.host import Host
+from health_collectord.metrics.memory import MemoryReader, MemoryUsageUpdated, _parse_meminfo
+from health_collectord.vocabulary import Options
+from hypothesis import given
+from hypothesis import strategies as st
+
+from .conftest import RecordedHost
+
+Recorded = Callable[[str], RecordedHost]
+
+
+def sample(host: RecordedHost, **kib: int) -> MemoryUsageUpdated:
+    host.write("proc/meminfo", "".join(f"{k}: {v} kB\n" for k, v in kib.items()))
+    return MemoryReader(host.host, Options()).read(0.0)
+
+
+def test_figures_are_bytes(recorded: Recorded) -> None:
+    got = sample(recorded(""), MemTotal=1000, MemFree=100, MemAvailable=250)
+    assert (got.total_bytes, got.available_bytes, got.used_percent) == (1024000, 256000, 75.0)
+
+
+def test_without_memavailable_free_and_caches_stand_in(recorded: Recorded) -> None:
+    """Linux before 3.14."""
+    got = sample(recorded(""), MemTotal=1000, MemFree=100, Buffers=50, Cached=250)
+    assert got.available_bytes == 400 << 10
+
+
+def test_available_never_exceeds_the_whole(recorded: Recorded) -> None:
+    got = sample(recorded(""), MemTotal=1000, MemFree=100, MemAvailable=2000)
+    assert (got.available_bytes, got.used_percent) == (1000 << 10, 0.0)
+
+
+def test_without_swap_its_percentage_is_null(recorded: Recorded) -> None:
+    got = sample(recorded(""), MemTotal=1000, MemFree=100, SwapTotal=0, SwapFree=0)
+    assert (got.swap_used_bytes, got.swap_used_percent) == (0, None)
+
+
+def test_zfs_cache_is_given_apart(recorded: Recorded) -> None:
+    host = recorded("")
+    host.write("proc/spl/kstat/zfs/arcstats", "name type data\nhits 4 12\nsize 4 4096\n")
+    assert sample(host, MemTotal=1000, MemFree=100).zfs_arc_bytes == 4096
+
+
+def test_a_32_bit_kernel_with_zswap_has_reclaimable_slab_on_line_31(recorded: Recorded) -> None:
+    others = {f"Line{i}": 0 for i in range(28)}
+    got = sample(recorded(""), MemTotal=1000, MemFree=0, **others, SReclaimable=7)
+    assert got.cached_bytes == 7 << 10
+
+
+@pytest.mark.parametrize("content", ["", "MemTotal: x kB\n", "MemTotal:\n", "MemTotal: 0 kB\n"])
+def test_garbage_is_a_value_error(recorded: Recorded, content: str) -> None:
+    host = recorded("")
+    host.write("proc/meminfo", content)
+    with pytest.raises(ValueError, match="meminfo"):
+        MemoryReader(host.host, Options()).read(0.0)
+
+
+@given(st.binary())
+def test_any_bytes_parse_or_are_a_value_error(content: bytes) -> None:
+    try:
+        kib = _parse_meminfo(content)
+    except ValueError:
+        return
+    assert all(isinstance(v, int) for v in kib.values())
+
+
+def test_agrees_with_psutil_on_this_machine() -> None:
+    ours = MemoryReader(Host(), Options()).read(0.0)
+    theirs = psutil.virtual_memory()
+    assert ours.total_bytes == theirs.total
+    assert ours.used_percent == pytest.approx(theirs.percent, abs=2)
