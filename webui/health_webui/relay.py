@@ -28,7 +28,7 @@ class FrameBuffer:
     """
 
     def __init__(self) -> None:
-        self._events: dict[str, Any] = {}
+        self._events: dict[str, Event] = {}
         self._last: Event | None = None
 
     def __bool__(self) -> bool:
@@ -38,7 +38,7 @@ class FrameBuffer:
         self._last = event
         if tree.state_path(event.name) is not None:
             self._events.pop(event.name, None)  # the newest goes last: order is the events' own
-            self._events[event.name] = event.data
+            self._events[event.name] = event
 
     def take(self) -> dict[str, Any] | None:
         """The frame, after which the buffer is empty; None where nothing was added."""
@@ -51,11 +51,17 @@ class FrameBuffer:
             "epoch": last.epoch,
             "seq": last.seq,
             "time": last.time,
-            "events": [[tree.state_path(name), data] for name, data in events.items()],
+            "events": [_entry(event, last.time) for event in events.values()],
         }
         if last.replay:
             frame["replay"] = True
         return frame
+
+
+def _entry(event: Event, time: str) -> list[Any]:
+    """State path and data, and the event's time where it is not the frame's."""
+    entry = [tree.state_path(event.name), event.data]
+    return entry if event.time == time else [*entry, event.time]
 
 
 class Relay:

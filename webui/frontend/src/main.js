@@ -1,0 +1,127 @@
+// Connects the page to the web process: snapshot, then frames; again after every interruption.
+
+import { io } from "socket.io-client";
+import { Host } from "./host.js";
+import { showVerdict } from "./verdict.js";
+
+const HISTORY_SECONDS = 300;
+const RECONNECT_AFTER_SECONDS = 6;
+const { root, build, charts } = document.body.dataset;
+const base = new URL(root || "./", location.href);
+const mainElement = () => document.getElementById("main");
+
+const socket = io({
+  path: `${base.pathname}socket.io/`,
+  transports: ["websocket", "polling"],
+  tryAllTransports: true,
+  upgrade: false,
+  timeout: 4000,
+  reconnectionDelay: 300,
+  reconnectionDelayMax: 2000,
+});
+
+// The page as the server draws it now, in place of the one that is shown; false if it cannot be
+// had, which the next connection mends.
+const redraw = async () => {
+  try {
+    const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+    const drawn = new DOMParser().parseFromString(await response.text(), "text/html");
+    mainElement().replaceWith(document.adoptNode(drawn.getElementById("main")));
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+// A newer front end than the one that runs here. The server has just answered, so it is there.
+const isOutdated = (answer) => answer.build !== undefined && answer.build !== build;
+
+const followHost = () => {
+  let host = new Host(mainElement());
+  let filling = 0;
+  let reconnected = performance.now();
+
+  const start = async (snapshot) => {
+    if (snapshot.error || isOutdated(snapshot)) return location.reload();
+    if ((snapshot.page ?? "") !== mainElement().dataset.page) {
+      if (!(await redraw())) return undefined;
+      host = new Host(mainElement());
+    }
+    host.snapshot(snapshot);
+    if (host.link === "live") fillCharts();
+    return undefined;
+  };
+
+  // History for the charts, whose code is a bundle of its own: the figures are live without it.
+  // Asked again until it comes, as long as the link is up.
+  const fillCharts = (delay = 30) => {
+    clearTimeout(filling);
+    filling = setTimeout(async () => {
+      try {
+        const wanted = host;
+        if (!wanted.plan.some((metric) => metric.charts.length)) return;
+        const { Charts } = await import(new URL(charts, base));
+        wanted.charts ??= new Charts(wanted.plan, HISTORY_SECONDS);
+        const key = encodeURIComponent(mainElement().dataset.follow);
+        const response = await fetch(
+          new URL(`api/host/${key}/history?seconds=${HISTORY_SECONDS}`, base),
+        );
+        if (!response.ok) throw new Error(`no history: ${response.status}`);
+        wanted.charts.fill((await response.json()).series, wanted.now / 1000);
+      } catch {
+        if (socket.connected) fillCharts(2000);
+      }
+    }, delay);
+  };
+
+  const follow = () => socket.emit("follow", mainElement().dataset.follow, start);
+  socket.on("connect", follow);
+  socket.on("snapshot", start);
+  socket.on("frame", (frame) => host.frame(frame));
+  socket.on("link", (link) => {
+    const before = host.link;
+    host.setLink(link);
+    if (link.status === "live" && before !== "live") fillCharts();
+  });
+
+  const check = () => {
+    const link = host.judge();
+    // Silence without a word of why: the connection may be dead without having been closed.
+    const since = (performance.now() - reconnected) / 1000;
+    const long = Math.min(host.silent, since) > RECONNECT_AFTER_SECONDS;
+    if (link === "stale" && host.link === "live" && socket.connected && long) {
+      reconnected = performance.now();
+      socket.io.engine.close();
+    }
+  };
+  setInterval(check, 250);
+  document.addEventListener("visibilitychange", check);
+};
+
+const followFleet = () => {
+  let heard = performance.now();
+  const judge = () => {
+    const silent = (performance.now() - heard) / 1000;
+    const stale = silent > 3;
+    mainElement().classList.toggle("stale", stale);
+    if (stale) showVerdict({ status: "stale", text: `Stale: no data for ${Math.floor(silent)} s` }, "Hosts");
+  };
+  const update = async (answer) => {
+    if (isOutdated(answer)) return location.reload();
+    const wasStale = mainElement().classList.contains("stale");
+    heard = performance.now();
+    if (wasStale || answer.fleet !== mainElement().dataset.fleet) {
+      if (!(await redraw())) return undefined;
+      document.title = `${document.querySelector("h1").textContent.trim()} – System Health`;
+    }
+    return undefined;
+  };
+  socket.on("connect", () => socket.emit("follow", null, update));
+  socket.on("fleet", update);
+  setInterval(judge, 250);
+};
+
+document.getElementById("zone").textContent =
+  `Times in ${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
+if (mainElement().dataset.follow) followHost();
+else if (mainElement().dataset.fleet) followFleet();

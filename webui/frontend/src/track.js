@@ -1,0 +1,52 @@
+// A metric's series over time, in columns as uPlot wants them: one `t`, one column per series.
+
+export class Track {
+  constructor(interval, span) {
+    this.interval = interval;
+    this.span = span;
+    this.t = [];
+    this.columns = new Map();
+  }
+
+  // `values` maps series names to numbers or null; times are seconds since 1970.
+  add(t, values) {
+    const last = this.t.at(-1);
+    if (last !== undefined && t <= last) this.cut(t); // the same sample again, or a clock set back
+    else if (last !== undefined && t - last >= 3 * this.interval) {
+      this.push(last + this.interval, new Map()); // nothing is known of that time: a break
+    }
+    this.push(t, values);
+    const gone = this.t.findIndex((time) => time >= t - this.span - 3 * this.interval);
+    if (gone > 0) for (const column of [this.t, ...this.columns.values()]) column.splice(0, gone);
+  }
+
+  // What the collector has kept, before what has come live since.
+  fill(series) {
+    const live = this.t.map((t, i) => [t, new Map([...this.columns].map(([n, c]) => [n, c[i]]))]);
+    const points = new Map();
+    for (const [name, { t, avg }] of Object.entries(series)) {
+      t.forEach((time, i) => {
+        if (!points.has(time)) points.set(time, new Map());
+        points.get(time).set(name, avg[i]);
+      });
+    }
+    this.t = [];
+    this.columns = new Map();
+    for (const time of [...points.keys()].sort((a, b) => a - b)) this.push(time, points.get(time));
+    const last = this.t.at(-1) ?? -Infinity;
+    for (const [time, values] of live) if (time > last) this.add(time, values);
+  }
+
+  push(t, values) {
+    for (const name of values.keys()) {
+      if (!this.columns.has(name)) this.columns.set(name, new Array(this.t.length).fill(null));
+    }
+    this.t.push(t);
+    for (const [name, column] of this.columns) column.push(values.get(name) ?? null);
+  }
+
+  cut(from) {
+    const keep = this.t.findIndex((time) => time >= from);
+    if (keep >= 0) for (const column of [this.t, ...this.columns.values()]) column.length = keep;
+  }
+}

@@ -1,0 +1,86 @@
+// Values as text. health_webui/units.py does the same; tests hold both to one table.
+// At most three significant digits. A value that is not known has no text here.
+
+const BINARY = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+const DECIMAL = ["", "k", "M", "G", "T"];
+
+// Without a minus before nothing.
+const fixed = (value, digits) => {
+  const text = value.toFixed(digits);
+  return /[1-9]/.test(text) ? text : text.replace("-", "");
+};
+
+const significant = (value) => {
+  const size = Math.abs(value);
+  return fixed(value, size < 9.995 ? 2 : size < 99.95 ? 1 : 0);
+};
+
+const oneDigit = (value) => fixed(value, Math.abs(value) < 99.95 ? 1 : 0);
+
+const count = (value) => (Number.isInteger(value) ? String(value) : significant(value));
+
+const scaled = (step, prefixes, unit) => (value) => {
+  let index = 0;
+  // A figure is rounded to three digits before its prefix is chosen: 1023.7 KiB is 1.00 MiB.
+  while (Math.abs(value) >= 999.5 && index < prefixes.length - 1) {
+    value /= step;
+    index += 1;
+  }
+  return `${index ? significant(value) : count(value)} ${prefixes[index]}${unit}`;
+};
+
+const STEPS = [
+  [86400, "d", 3600, "h"],
+  [3600, "h", 60, "min"],
+  [60, "min", 1, "s"],
+];
+
+const seconds = (value) => {
+  if (value < 1) return `${fixed(value * 1000, 0)} ms`;
+  if (value < 60) return `${significant(value)} s`;
+  const whole = Math.trunc(value);
+  const [size, name, smallerSize, smaller] = STEPS.find(([size]) => whole >= size);
+  return `${Math.trunc(whole / size)} ${name} ${Math.trunc((whole % size) / smallerSize)} ${smaller}`;
+};
+
+const FORMATS = {
+  percent: (v) => `${oneDigit(v)} %`,
+  count,
+  bytes: scaled(1024, BINARY, ""),
+  bytes_per_second: scaled(1024, BINARY, "/s"),
+  bits_per_second: scaled(1000, DECIMAL, "bit/s"),
+  per_second: (v) => `${count(v)} /s`,
+  seconds,
+  celsius: (v) => `${oneDigit(v)} °C`,
+  hertz: scaled(1000, DECIMAL, "Hz"),
+  volts: (v) => `${significant(v)} V`,
+  rpm: (v) => `${fixed(v, 0)} rpm`,
+};
+
+export const formatNumber = (value, unit) => (FORMATS[unit] ?? count)(value);
+
+const pad = (number) => String(number).padStart(2, "0");
+
+// 24 h, in the reader's own zone.
+export const clock = (date, withSeconds = false) =>
+  `${pad(date.getHours())}:${pad(date.getMinutes())}${withSeconds ? `:${pad(date.getSeconds())}` : ""}`;
+
+export const dateAndClock = (date) =>
+  `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())} ${clock(date)}`;
+
+const FORMS = {
+  text: (value) => String(value),
+  flag: (value) => (typeof value === "boolean" ? (value ? "Yes" : "No") : null),
+  time: (value) => {
+    const date = new Date(value);
+    return Number.isNaN(date.getTime()) ? null : dateAndClock(date);
+  },
+  rows: (value) => (Array.isArray(value) ? String(value.length) : null),
+};
+
+// The text of a value in a form: a unit, or text, flag, time, rows. Null: it is not known.
+export const format = (value, form) => {
+  if (value === null || value === undefined) return null;
+  if (FORMS[form]) return FORMS[form](value);
+  return typeof value === "number" ? formatNumber(value, form) : null;
+};
