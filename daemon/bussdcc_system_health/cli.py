@@ -68,9 +68,7 @@ def _run(
 class _Child:
     """One of the two processes; ends with this one, however this one ends."""
 
-    def __init__(
-        self, module: str, arguments: list[str], happenings: "Queue[_Happening]"
-    ) -> None:
+    def __init__(self, module: str, arguments: list[str], happenings: "Queue[_Happening]") -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             stdin=subprocess.DEVNULL,

@@ -1,32 +1,44 @@
 """The composition root: the only file that knows every part."""
 
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import zmq
-from bussdcc.io import EventSinkProtocol
+from health_wire.settings import SettingsError
 
 from health_collectord import catalogue
-from health_collectord.config import Config, MetricConfig
+from health_collectord.config import Config, MetricConfig, changes
 from health_collectord.host import Host
 from health_collectord.interfaces.operations import Operations
 from health_collectord.interfaces.publisher import EventPublisher
 from health_collectord.interfaces.state import StateEndpoint
-from health_collectord.messages import CollectorStarted
+from health_collectord.messages import CollectorConfigured, CollectorStarted
 from health_collectord.processes.health import HealthProcess
 from health_collectord.processes.history import HistoryProcess
+from health_collectord.processes.supervision import SupervisionProcess
 from health_collectord.processes.system import SystemProcess
 from health_collectord.runtime.grid import GridService, Heartbeat
 from health_collectord.runtime.runtime import CollectorRuntime
+from health_collectord.runtime.systemd import Notifier
 from health_collectord.services.sampling import MetricTask
 from health_collectord.sinks.console import ConsoleSink
 from health_collectord.sinks.jsonl import JsonlSink
+from health_collectord.sinks.log import LogSink
+from health_collectord.sinks.queued import QueuedSink
 from health_collectord.version import VERSION
+
+_log = logging.getLogger(__name__)
 
 
 class Collector:
     """A collector put together from its configuration; `serve` runs it.
+
+    Args:
+        config: the configuration in force.
+        reread: reads it anew, for a reload; raises SettingsError where it cannot be used.
 
     Attributes:
         epoch: 32 hexadecimal digits, new for each.
@@ -34,66 +46,129 @@ class Collector:
         publisher, state: the interfaces; their endpoints are final once booted.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, reread: Callable[[], Config] | None = None) -> None:
         self.config = config
+        self._reread = reread or (lambda: config)
+        self._notifier = Notifier()
         self.epoch = os.urandom(16).hex()
-        self.runtime = CollectorRuntime(sinks=_sinks(config), deadline=config.shutdown_seconds)
+        self._sinks = _sinks(config)
+        self.runtime = runtime = CollectorRuntime(
+            sinks=self._sinks, deadline=config.shutdown_seconds
+        )
         enabled = tuple(m for m in config.metrics if m.enabled)
         history = HistoryProcess(tuple((m.entry, m.interval) for m in enabled))
-        self.runtime.processes.register(SystemProcess())
-        self.runtime.processes.register(
+        runtime.processes.register(SystemProcess())
+        runtime.processes.register(
             HealthProcess(tuple((m.entry, m.rules, m.interval) for m in enabled))
         )
-        self.runtime.processes.register(history)
-        self._context = zmq.Context()
+        runtime.processes.register(history)
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         allow_remote = config.allow_remote_plaintext
         self.publisher = EventPublisher(
-            self._context,
+            context,
             config.events,
             host=config.host_id,
             epoch=self.epoch,
             allow_remote=allow_remote,
         )
-        operations = Operations(
+        self._operations = Operations(
             host=config.host_id,
             epoch=self.epoch,
             version=VERSION,
-            clock=self.runtime.clock,
-            store=self.runtime.store,
+            clock=runtime.clock,
+            store=runtime.store,
             history=history,
             entries=tuple((m.entry, _describe(m)) for m in enabled),
         )
         self.state = StateEndpoint(
-            self._context, config.state, operations, allow_remote=allow_remote
+            context, config.state, self._operations, allow_remote=allow_remote
         )
-        self.runtime.interfaces.register(self.publisher)
-        self.runtime.interfaces.register(self.state)
-        for service in _services(config, enabled):
-            self.runtime.services.register(service)
+        runtime.interfaces.register(self.publisher)
+        runtime.interfaces.register(self.state)
+        self._services = _services(config, enabled)
+        for service in self._services:
+            runtime.services.register(service)
+        runtime.on_stopping = self._notifier.stopping
+        runtime.on_reload = self._reload
 
     def serve(self, ready: Callable[["Collector"], None]) -> int:
-        """Runs until told to stop; returns the exit status.
+        """Runs until told to stop, and calls `ready` when everything has been sampled once.
+
+        Returns:
+            The exit status.
 
         Raises:
             StartError: it cannot start.
         """
 
-        def started() -> None:
-            self.runtime.ctx.emit(
-                CollectorStarted(
-                    version=VERSION,
-                    host=self.config.host_id,
-                    epoch=self.epoch,
-                    interval_seconds=self.config.interval,
-                )
-            )
+        def is_ready() -> None:
             ready(self)
+            self._notifier.ready()
 
-        return self.runtime.serve(started)
+        self._supervision = SupervisionProcess(
+            self._notifier,
+            metrics=tuple(m.entry.name for m in self.config.metrics if m.enabled),
+            services=tuple(self._services),
+            threads={sink.name: partial(getattr, sink, "alive") for sink in self._sinks},
+            probe=self._probe,
+            subscribers=self.publisher.count_subscribers,
+            interval=self.config.interval,
+            ready=is_ready,
+        )
+        self.runtime.processes.register(self._supervision)
+        return self.runtime.serve(self._say_started)
+
+    def _say_started(self) -> None:
+        self.runtime.ctx.emit(
+            CollectorStarted(
+                version=VERSION,
+                host=self.config.host_id,
+                epoch=self.epoch,
+                interval_seconds=self.config.interval,
+            )
+        )
+
+    def _probe(self) -> int:
+        answered = self.state.answered_probes
+        self.state.probe()
+        return answered
+
+    def _reload(self) -> None:
+        """Applies what can be applied to a running collector; a bad file changes nothing."""
+        self._notifier.reloading()
+        try:
+            config = self._reread()
+        except SettingsError as error:
+            _log.error("the configuration stays as it was: %s", error)
+        else:
+            self._apply(config)
+        self._notifier.ready()
+
+    def _apply(self, config: Config) -> None:
+        changed, restart = changes(self.config, config)
+        if restart:
+            _log.warning("changed, but only a restart applies: %s", ", ".join(restart))
+        running = {m.entry.name for m in self.config.metrics if m.enabled}
+        metrics = {m.entry.name: m for m in config.metrics if m.entry.name in running}
+        for service in self._services:
+            tasks = [t for t in service.tasks if isinstance(t, MetricTask)]
+            stale = [t for t in tasks if t.differs(metrics[t.entry.name])]
+            if stale:
+                self.runtime.restart_service(service.name, partial(_configure, stale, metrics))
+        self._operations.entries = tuple((m.entry, _describe(m)) for m in metrics.values())
+        self._supervision.interval = config.interval
+        # Thresholds are judged by a process, which knows the time of nothing but events.
+        self.runtime.ctx.emit(CollectorConfigured(changed=changed))
+        self.config = config
 
 
-def _sinks(config: Config) -> tuple[EventSinkProtocol, ...]:
-    sinks: list[EventSinkProtocol] = []
+def _configure(tasks: list[MetricTask], metrics: dict[str, MetricConfig]) -> None:
+    for task in tasks:
+        task.configure(metrics[task.entry.name])
+
+
+def _sinks(config: Config) -> tuple[QueuedSink, ...]:
+    sinks: list[QueuedSink] = [LogSink(prefixed="JOURNAL_STREAM" in os.environ)]
     if config.console:
         sinks.append(ConsoleSink())
     if config.record:
@@ -107,7 +182,7 @@ def _services(config: Config, metrics: tuple[MetricConfig, ...]) -> list[GridSer
     fast: list[MetricTask] = []
     services = []
     for m in metrics:
-        task = MetricTask(m.entry, host, m.options, m.interval)
+        task = MetricTask(m, host)
         if m.entry.metric.blocking:
             services.append(GridService(m.entry.name, (task,)))
         else:

@@ -1,4 +1,4 @@
-"""Finds the metrics and describes them: the `describe` op, the configuration and the history use it."""
+"""Finds the metrics and describes them, for the wire, the configuration and the history."""
 
 import importlib
 import pkgutil
@@ -8,7 +8,7 @@ from typing import Any
 
 from health_collectord import metrics
 from health_collectord.events import event_name
-from health_collectord.vocabulary import Field, Metric, Rows, fields_of
+from health_collectord.vocabulary import Field, Flags, Metric, Rows, Table, fields_of
 
 
 class CatalogueError(Exception):
@@ -98,9 +98,9 @@ def _check_references(entry: Entry) -> None:
         known = rows.get(within, set()) if within else top
         for name in names:
             if name is not None and name not in known:
+                named = f"{within}.{name}" if within else name
                 raise CatalogueError(
-                    f"metric {entry.name!r}: its {where} names {within + '.' if within else ''}{name},"
-                    f" which its message does not have"
+                    f"metric {entry.name!r}: its {where} names {named}, which its message has not"
                 )
 
     m, card = entry.metric, entry.metric.card
@@ -109,7 +109,7 @@ def _check_references(entry: Entry) -> None:
     for chart in m.charts:
         need(chart.series, chart.rows, "chart")
     need(card.lines, None, "card")
-    if card.kind == "table":
+    if isinstance(card, Table):
         need((*card.columns, card.bar), card.rows, "card")
-    elif card.kind == "flags":
+    elif isinstance(card, Flags):
         need((*card.now, *card.since_boot), None, "card")

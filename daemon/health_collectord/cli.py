@@ -2,65 +2,83 @@
 
 import argparse
 import logging
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from health_collectord import catalogue
+from health_wire import settings
+from health_wire.settings import SettingsError
+
+from health_collectord import admin, catalogue
 from health_collectord import config as configuration
 from health_collectord.app import Collector
 from health_collectord.catalogue import CatalogueError
 from health_collectord.runtime.runtime import StartError, leave
-from health_collectord.runtime.systemd import Notifier
 from health_collectord.version import VERSION
-from health_wire import settings
-from health_wire.settings import SettingsError
 
 _EXIT_FAILED = 1
 _EXIT_USAGE = 2
-_COMMANDS = ("run", "check-config")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; returns its exit status (0 fine, 1 cannot start or failed, 2 usage)."""
+    """Runs the command.
+
+    Returns:
+        The exit status: 0 fine, 1 cannot start or failed, 2 wrong usage or configuration;
+        `status` has its own, see `health_collectord.admin`.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in _HELP):
         arguments.insert(0, "run")
     options = vars(_parser().parse_args(arguments))
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.INFO, stream=sys.stderr)
+    command = options.pop("command")
     try:
         entries = catalogue.load()
-        if options["command"] == "check-config" and options["example"]:
+        if options.get("example"):
             print(configuration.example(entries), end="")
             return 0
         config = configuration.load(entries, options)
     except (SettingsError, CatalogueError) as error:
         return _fail(str(error), _EXIT_USAGE)
-    if options["command"] == "check-config":
+    if command == "check-config":
         print(config.loaded.report())
         return 0
-    return _run(config)
+    if command == "status":
+        return admin.status(config, as_json=options["json"])
+    if command == "watch":
+        return admin.watch(config, options["prefix"])
+    return _run(config, partial(configuration.load, entries, options))
 
 
-def _run(config: configuration.Config) -> int:
-    notifier = Notifier()
-    collector = Collector(config)
+def _run(config: configuration.Config, reread: Callable[[], configuration.Config]) -> int:
+    _log_to_stderr()
 
-    def ready(running: Collector) -> None:
-        print(
-            f"ready events={running.publisher.endpoint} state={running.state.endpoint}",
-            file=sys.stderr,
-            flush=True,
-        )
-        notifier.ready(f"publishing at {running.publisher.endpoint}")
+    def ready(collector: Collector) -> None:
+        endpoints = f"events={collector.publisher.endpoint} state={collector.state.endpoint}"
+        print(f"ready {endpoints}", file=sys.stderr, flush=True)
 
     try:
-        status = collector.serve(ready)
+        status = Collector(config, reread).serve(ready)
     except StartError as error:
         status = _fail(str(error), _EXIT_FAILED)
-    notifier.stopping()
-    sys.stdout.flush()
     leave(status)
     return status
+
+
+def _log_to_stderr() -> None:
+    """What is logged from anywhere, with the journal's priorities where it reads along."""
+    prefixes = (
+        {logging.ERROR: "<3>", logging.WARNING: "<4>"} if "JOURNAL_STREAM" in os.environ else {}
+    )
+
+    class Prefixed(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return prefixes.get(record.levelno, "") + super().format(record)
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Prefixed("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 def _fail(message: str, status: int) -> int:
@@ -90,6 +108,25 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--example", action="store_true", help="print a documented example file instead"
     )
+    status = commands.add_parser(
+        "status",
+        help="print how this host is, as the running collector sees it",
+        description="Prints the verdict, its reasons, and every metric with units and age.",
+        epilog="Exit status: 0 healthy, 1 warning, 2 critical, 3 unknown or no collector running.",
+        allow_abbrev=False,
+    )
+    status.add_argument("--json", action="store_true", help="as one JSON object")
+    watch = commands.add_parser(
+        "watch", help="print live events, one JSON line each", allow_abbrev=False
+    )
+    watch.add_argument(
+        "prefix", nargs="?", default="", metavar="PREFIX",
+        help="only events whose name begins with this, such as system.cpu",
+    )  # fmt: skip
     for command in (run, check):
         settings.add_flags(command, configuration.GENERAL)
+    for command in (status, watch):
+        settings.add_flags(
+            command, [s for s in configuration.GENERAL if s.key in ("events", "state")]
+        )
     return parser

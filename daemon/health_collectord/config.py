@@ -3,14 +3,15 @@
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from health_collectord.catalogue import Entry
-from health_collectord.vocabulary import Options, Raised, Rule
 from health_wire import protocol, settings
 from health_wire.settings import BOOL, TEXT, TEXTS, Kind, Loaded, Setting, SettingsError, number
+
+from health_collectord.catalogue import Entry
+from health_collectord.vocabulary import Options, Raised, Rule, with_threshold
 
 PREFIX = "HEALTH_COLLECTORD"
 DEFAULT_FILE = Path("/etc/health-collectord/config.toml")
@@ -110,6 +111,28 @@ def load(
     return Config(**general, metrics=metrics, loaded=loaded)
 
 
+def changes(old: Config, new: Config) -> tuple[dict[str, Any], list[str]]:
+    """What differs: the keys that a reload applies with their new values, and those it cannot.
+
+    A metric's interval stands as it comes out, be it its own or the general one.
+    """
+    was, now = old.loaded.values, new.loaded.values
+    differ = [key for key in now if was[key] != now[key]]
+    applied = {
+        key: now[key]
+        for key in differ
+        if key.startswith("metrics.") and not key.endswith((".enabled", ".interval"))
+    }
+    for before, after in zip(old.metrics, new.metrics, strict=True):
+        if before.interval != after.interval:
+            applied[f"metrics.{after.entry.name}.interval"] = after.interval
+    restart = [
+        key for key in differ
+        if key.endswith(".enabled") or not key.startswith(("metrics.", "interval"))
+    ]  # fmt: skip
+    return applied, restart
+
+
 def example(catalogue: tuple[Entry, ...]) -> str:
     """The documented example file."""
     return settings.example(
@@ -189,7 +212,7 @@ def _metric_config(entry: Entry, loaded: Loaded) -> MetricConfig:
     rules = list(entry.metric.rules)
     for i, key, severity, _ in _thresholds(entry):
         value = None if loaded[key] is settings.OFF else loaded[key]
-        rules[i] = replace(rules[i], **{severity: value})
+        rules[i] = with_threshold(rules[i], severity, value)
     interval = loaded[f"{at}.interval"]
     return MetricConfig(
         entry=entry,

@@ -11,38 +11,45 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
-from functools import cache
 from operator import attrgetter
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 from bussdcc.event import Event
 from bussdcc.message import Message
-
 from health_wire.tree import FrozenDict
 
 _WORD = re.compile(r"[A-Z][a-z0-9]*")
 _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
-@cache
-def event_name(message: type[Message]) -> str:
+def event_name(message: type) -> str:
     """The dotted name of a message class: ``namespace.`` if it has one, then its words."""
     words = ".".join(_WORD.findall(message.__name__)).lower()
     namespace = getattr(message, "namespace", "")
     return f"{namespace}.{words}" if namespace else words
 
 
-@cache
-def _name_of(cls: type[Message]) -> Callable[[Message], str]:
+class _Once(dict[type, Any]):
+    """What is worked out for a class when it is first met."""
+
+    def __init__(self, work_out: Callable[[type], Any]) -> None:
+        super().__init__()
+        self._work_out = work_out
+
+    def __missing__(self, cls: type) -> Any:
+        found = self[cls] = self._work_out(cls)
+        return found
+
+
+def _namer(cls: type) -> Callable[[Message], str]:
     if hasattr(cls, "event_name"):
         return attrgetter("event_name")
     name = event_name(cls)
     return lambda _: name
 
 
-@cache
-def _reader_of(cls: type) -> Callable[[Any], Any]:
+def _reader(cls: type) -> Callable[[Any], Any]:
     """A function from an instance of this dataclass to a frozen dict of its fields."""
     names = tuple(f.name for f in fields(cls))
     if not names:
@@ -54,6 +61,10 @@ def _reader_of(cls: type) -> Callable[[Any], Any]:
     if all(_is_plain(hints[name]) for name in names):  # most rows, and so most of all fields
         return lambda m: FrozenDict(zip(names, get(m), strict=True))
     return lambda m: FrozenDict(zip(names, map(_plain, get(m)), strict=True))
+
+
+_namers = _Once(_namer)
+_readers = _Once(_reader)
 
 
 def _is_plain(hint: Any) -> bool:
@@ -73,7 +84,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Event):  # bussdcc's error messages carry the event that caused them
         return FrozenDict(time=format_time(value.time), name=name_of(value.payload))
     if is_dataclass(value):
-        return _reader_of(type(value))(value)
+        return _readers[type(value)](value)
     if isinstance(value, datetime):
         return format_time(value)
     if isinstance(value, Enum):
@@ -83,13 +94,14 @@ def _plain(value: Any) -> Any:
 
 def name_of(message: Message) -> str:
     """The name of the event that carries this message."""
-    return _name_of(type(message))(message)
+    name: str = _namers[type(message)](message)
+    return name
 
 
 def data_of(message: Message) -> Any:
     """What the event carries: the message's fields as immutable JSON values."""
     own: Callable[[], Any] | None = getattr(message, "event_data", None)
-    return _plain(own()) if own else _reader_of(type(message))(message)
+    return _plain(own()) if own else _readers[type(message)](message)
 
 
 _last_time: tuple[datetime | None, str] = (None, "")
@@ -97,7 +109,7 @@ _last_time: tuple[datetime | None, str] = (None, "")
 
 def format_time(time: datetime) -> str:
     """UTC with milliseconds, ``2026-01-01T12:00:00.000Z``; all events of a tick share one."""
-    global _last_time  # noqa: PLW0603 a cache of one, replaced whole
+    global _last_time
     last, text = _last_time
     if last is not time:
         text = f"{time.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"

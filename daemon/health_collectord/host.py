@@ -89,7 +89,7 @@ class Host:
 
     @property
     def root(self) -> Path:
-        """The root of the host's file tree (man 5 proc_pid_root: needs ptrace rights if foreign)."""
+        """The host's root directory (man 5 proc_pid_root; a foreign one needs ptrace rights)."""
         return self.procfs / "1/root" if self.foreign else Path("/")
 
     def proc(self, path: str) -> KernelFile:

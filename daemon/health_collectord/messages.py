@@ -25,6 +25,13 @@ class CollectorStarted(Message):
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
+class CollectorConfigured(Message):
+    """Settings were changed by a reload; `changed` maps each key to its new value."""
+
+    changed: dict[str, Any]
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
 class CollectorEventsDropped(Message):
     """Samples came faster than they could be dispatched; this many were left out."""
 

@@ -7,7 +7,7 @@ derived from these declarations.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Protocol, get_args, get_origin, get_type_hints
 
@@ -142,6 +142,15 @@ class Raised:
 Rule = Above | Below | Raised
 
 
+def with_threshold(rule: Rule, severity: str, value: float | None) -> Rule:
+    """The rule with another threshold for a severity; a raised flag has none."""
+    if isinstance(rule, Raised):
+        return rule
+    if severity == "critical":
+        return replace(rule, critical=value)
+    return replace(rule, warning=value)
+
+
 @dataclass(slots=True, frozen=True)
 class Figures:
     """A card with lines of label and value, and a bar for the one that has a natural whole."""
@@ -257,10 +266,18 @@ def _field(cls: type, name: str, hint: Any) -> Field:
     declared = get_args(hint) if get_origin(hint) is Annotated else (hint,)
     kind = next((a for a in declared[1:] if isinstance(a, FieldKind)), None)
     if kind is None:
-        raise TypeError(f"{cls.__name__}.{name} does not say what it is: Annotated[..., Gauge(...)]")
+        raise TypeError(
+            f"{cls.__name__}.{name} does not say what it is: Annotated[..., Gauge(...)]"
+        )
     if isinstance(kind, Rows):
         return Field(name, kind, get_args(declared[0])[0])
     free = (Unit.PERCENT, Unit.COUNT)
-    if isinstance(kind, Gauge) and kind.unit not in free and not f"_{name}".endswith(f"_{kind.unit}"):
-        raise TypeError(f"{cls.__name__}.{name} is in {kind.unit}: its name must end in _{kind.unit}")
+    if (
+        isinstance(kind, Gauge)
+        and kind.unit not in free
+        and not f"_{name}".endswith(f"_{kind.unit}")
+    ):
+        raise TypeError(
+            f"{cls.__name__}.{name} is in {kind.unit}: its name must end in _{kind.unit}"
+        )
     return Field(name, kind)

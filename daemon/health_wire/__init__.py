@@ -1,4 +1,4 @@
-"""What a collector and its listeners agree on: the frames, the requests, the state tree, the client.
+"""What a collector and its listeners agree on: frames, requests, the state tree, the client.
 
 Nothing here but the standard library and pyzmq, so that any program can follow a collector with
 it. PROTOCOL.md beside this file is the contract, for any language.

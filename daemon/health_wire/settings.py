@@ -183,7 +183,9 @@ def load(
     if text is not None:
         for key, value in _flatten(_parse(file, text), known):
             where = f"{file}{_line_of(text, key)}"
-            setting = known.get(key) or _unknown(f"{where}: unknown key {key!r}", key, known)
+            setting = known.get(key)
+            if setting is None:
+                raise _unknown(f"{where}: unknown key {key!r}", key, known)
             values[key], origins[key] = _checked(setting, value, where), str(file)
     _from_environment(known, prefix, environ, values, origins)
     for key, setting in known.items():
@@ -208,7 +210,7 @@ def _from_environment(
             continue
         setting = by_variable.get(name)
         if setting is None:
-            _unknown(f"unknown environment variable {name}", name, by_variable)
+            raise _unknown(f"unknown environment variable {name}", name, by_variable)
         values[setting.key] = _checked(setting, environ[name], name, is_text=True)
         origins[setting.key] = name
 
@@ -260,12 +262,12 @@ def _line_of(text: str, key: str) -> str:
     return ""
 
 
-def _unknown(what: str, key: str, known: Mapping[str, Setting]) -> Setting:
+def _unknown(what: str, key: str, known: Mapping[str, Setting]) -> SettingsError:
     import difflib  # needed once in a blue moon
 
     close = difflib.get_close_matches(key, known, n=1)
     hint = f"did you mean {close[0]}?" if close else "check-config lists the keys there are"
-    raise SettingsError(f"{what}; {hint}")
+    return SettingsError(f"{what}; {hint}")
 
 
 def _checked(setting: Setting, value: Any, where: str, *, is_text: bool = False) -> Any:
@@ -290,7 +292,7 @@ def show(value: Any) -> str:
 
 
 def example(settings: Iterable[Setting], introduction: str) -> str:
-    """A configuration file in which every key stands with its help, commented out at its default."""
+    """A configuration file with every key, its help, and its default commented out."""
     lines = [f"# {line}".rstrip() for line in introduction.splitlines()]
     table = ""
     for setting in settings:

@@ -98,7 +98,7 @@ class Points:
 
 
 def _figure(value: float) -> float | None:
-    return None if value != value else round(value, 3)  # noqa: PLR0124 only NaN differs from itself
+    return None if value != value else round(value, 3)
 
 
 class MetricHistory:
@@ -200,10 +200,8 @@ def _merge(rows: list[_Row], points: int, resolution: float | None, step: float)
 
 
 def _join(rows: list[_Row]) -> _Row:
-    known = [row for row in rows if row[2] == row[2]]  # noqa: PLR0124 only NaN differs from itself
+    known = [row for row in rows if row[2] == row[2]]
     if not known:
         return (rows[0][0], _NAN, _NAN, _NAN)
     mean = sum(row[2] for row in known) / len(known)
     return (rows[0][0], min(r[1] for r in known), mean, max(r[3] for r in known))
-
-

@@ -8,25 +8,25 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bussdcc.clock import ClockProtocol
+from health_wire import protocol, tree
+from health_wire.protocol import BAD_REQUEST, NOT_FOUND, ProtocolError
 
 from health_collectord.catalogue import Entry
 from health_collectord.events import format_time
 from health_collectord.history.series import BUCKET_SECONDS, COARSE_SECONDS, FINE_SECONDS
 from health_collectord.processes.history import HistoryProcess
 from health_collectord.runtime.store import SnapshotStore
-from health_wire import protocol, tree
-from health_wire.protocol import BAD_REQUEST, NOT_FOUND, ProtocolError
 
 _log = logging.getLogger(__name__)
 _WAITING = tree.freeze({"status": "waiting", "reason": None, "since": None})
 
 
-@dataclass(slots=True, frozen=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Operations:
     """Answers requests from the committed state; safe to call from any thread.
 
     Attributes:
-        entries: each metric with its description, as `describe` gives it.
+        entries: each metric with its description, as `describe` gives it; replaced by a reload.
     """
 
     host: str
@@ -58,7 +58,7 @@ class Operations:
             return protocol.encode(_echo(request, head | self._perform(request, state)))
         except ProtocolError as error:
             return _refusal(request, error.error, str(error))
-        except Exception:
+        except Exception:  # noqa: BLE001 a request must not end the endpoint
             _log.exception("a request could not be answered")
             return _refusal({}, protocol.INTERNAL, "the collector's log says more")
 
@@ -71,7 +71,7 @@ class Operations:
             raise ProtocolError(error, f"'op' must be one of {known}")
         return perform(self, request, state)
 
-    def _ping(self, request: dict[str, Any], state: tree.FrozenDict) -> dict[str, Any]:
+    def _ping(self, request: dict[str, Any], _: tree.FrozenDict) -> dict[str, Any]:
         _only(request)
         uptime = round(self.clock.uptime(), 3)
         return {"version": self.version, "uptime_seconds": uptime, "mode": "live"}
@@ -105,7 +105,7 @@ class Operations:
             ],
         }
 
-    def _history(self, request: dict[str, Any], state: tree.FrozenDict) -> dict[str, Any]:
+    def _history(self, request: dict[str, Any], _: tree.FrozenDict) -> dict[str, Any]:
         _only(request, "series", "start", "end", "points")
         names = request.get("series")
         names = [names] if isinstance(names, str) else names

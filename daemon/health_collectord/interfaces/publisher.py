@@ -1,13 +1,14 @@
 """Every event, to whoever listens."""
 
+import struct
 from typing import Any
 
 import zmq
 from bussdcc import ContextProtocol, Event, Message, Process
+from health_wire.protocol import VERSION, encode
 
 from health_collectord.events import SequencedEvent
 from health_collectord.interfaces.sockets import bind, endpoint_of
-from health_wire.protocol import VERSION, encode
 
 
 class EventPublisher(Process):
@@ -32,6 +33,8 @@ class EventPublisher(Process):
         self._allow_remote = allow_remote
         self._head = encode({"v": VERSION, "host": host, "epoch": epoch})[:-1]
         self._socket: zmq.Socket[bytes] | None = None
+        self._monitor: zmq.Socket[bytes] | None = None
+        self._peers: set[int] = set()
         self.endpoint = endpoint
 
     def start(self, ctx: ContextProtocol) -> None:  # noqa: ARG002 the protocol's signature
@@ -39,10 +42,26 @@ class EventPublisher(Process):
             self._context, zmq.PUB, self.endpoint, key="events", allow_remote=self._allow_remote
         )
         self.endpoint = endpoint_of(self._socket)
+        self._monitor = self._socket.get_monitor_socket(
+            zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
+        )
+
+    def count_subscribers(self) -> int:
+        """How many are connected. To be called by an event's handler, as the socket is."""
+        while self._monitor is not None:
+            try:
+                frames = self._monitor.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                break
+            event, fd = struct.unpack("=Hi", frames[0])  # man 3 zmq_socket_monitor
+            (self._peers.add if event == zmq.EVENT_HANDSHAKE_SUCCEEDED else self._peers.discard)(fd)
+        return len(self._peers)
 
     def stop(self, ctx: ContextProtocol) -> None:  # noqa: ARG002 the protocol's signature
         socket, self._socket = self._socket, None
         if socket is not None:
+            socket.disable_monitor()
+            self._monitor = None
             socket.close(linger=200)
 
     def handle_event(self, ctx: ContextProtocol, evt: Event[Message]) -> None:  # noqa: ARG002

@@ -7,9 +7,9 @@ import stat
 from typing import Any
 
 import zmq
+from health_wire.protocol import MAX_REQUEST_BYTES
 
 from health_collectord.runtime.runtime import StartError
-from health_wire.protocol import MAX_REQUEST_BYTES
 
 
 def bind(
@@ -31,7 +31,7 @@ def bind(
         )
     if endpoint.startswith("ipc://"):
         _refuse_taken(endpoint.removeprefix("ipc://"), key)
-    socket = context.socket(kind)
+    socket: zmq.Socket[bytes] = context.socket(kind)
     socket.linger = 0
     socket.setsockopt(zmq.SNDHWM, 1000)
     socket.setsockopt(zmq.MAXMSGSIZE, MAX_REQUEST_BYTES)

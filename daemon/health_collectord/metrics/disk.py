@@ -6,6 +6,7 @@ ever. It also tells a bind mount from the mount it copies, and a file system tha
 from a read-only view of one, which is all that a sandboxed service sees.
 """
 
+import errno
 import os
 import re
 import threading
@@ -88,9 +89,9 @@ class DiskReader:
     A probe that has not returned by the deadline makes its mount "stuck"; until it does return,
     no other is sent after it. One that returns with an error makes its mount "failed".
 
-    Where procfs is another host's (mounted into a container, or a copy), mount points are looked
-    up below process 1's root. That takes ptrace rights, and of a copy the file systems are not
-    there at all: then the mounts are listed as failed, with the reason.
+    Where procfs is the host's, mounted into a container, mount points are looked up below process
+    1's root, which takes ptrace rights. Of a copy of procfs (a recorded host) the file systems are
+    not here at all. Either way the mounts are listed, as failed and with the reason.
 
     Raises:
         OSError: the mounts cannot be listed.
@@ -101,13 +102,15 @@ class DiskReader:
         self,
         host: Host,
         options: DiskOptions,
-        statvfs: Statvfs = os.statvfs,
+        statvfs: Statvfs | None = None,
         deadline: float = _DEADLINE,
     ) -> None:
         self._mountinfo = host.proc("1/mountinfo" if host.foreign else "self/mountinfo")
         self._root = str(host.root)
         self._hidden = re.compile("|".join(map(translate, options.hide)) or "(?!)")
-        self._statvfs = statvfs
+        # In a real procfs, root is a link.
+        recorded = host.foreign and not host.root.is_symlink()
+        self._statvfs = statvfs or (_not_here if recorded else os.statvfs)
         self._deadline = deadline
         self._stuck: dict[tuple[str, str], _Probe] = {}
 
@@ -130,6 +133,10 @@ class DiskReader:
         if running is not None and not running.done:
             return running
         return _Probe(entry.point, os.path.join(self._root, entry.path.lstrip("/")), self._statvfs)
+
+
+def _not_here(path: str) -> os.statvfs_result:
+    raise OSError(errno.ENODEV, "a recorded host: its file systems are not here", path)
 
 
 class _Probe:

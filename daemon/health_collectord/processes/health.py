@@ -8,8 +8,13 @@ from bussdcc import ContextProtocol, Event, Message, Process
 
 from health_collectord.catalogue import Entry
 from health_collectord.events import SequencedEvent, format_time
-from health_collectord.messages import CollectorHeartbeat, HealthUpdated, MetricStatus
-from health_collectord.vocabulary import Above, Gauge, Raised, Rule, Unit, fields_of
+from health_collectord.messages import (
+    CollectorConfigured,
+    CollectorHeartbeat,
+    HealthUpdated,
+    MetricStatus,
+)
+from health_collectord.vocabulary import Above, Gauge, Raised, Rule, Unit, fields_of, with_threshold
 
 _STALE_INTERVALS = 3
 _STALE_GRACE = 2.0  # seconds on top, for a sample that takes its time
@@ -80,10 +85,34 @@ class HealthProcess(Process):
             metric = self._metrics.get(payload.metric)
             if metric is not None:
                 metric.status = payload.status
+        elif isinstance(payload, CollectorConfigured):
+            for key, value in payload.changed.items():
+                self._configure(key, value)
         elif isinstance(payload, CollectorHeartbeat):  # the last event of each tick
             self._now = payload.monotonic_seconds
             self._grow_stale()
             self._say(ctx, evt)
+
+    def _configure(self, key: str, value: Any) -> None:
+        """Takes ``metrics.NAME.interval`` and ``metrics.NAME.FIELD_SEVERITY``; no other matters."""
+        _, _, rest = key.partition("metrics.")
+        name, _, setting = rest.partition(".")
+        metric = self._metrics.get(name)
+        if metric is None:
+            return
+        if setting == "interval":
+            metric.interval = value
+            return
+        figure, _, severity = setting.rpartition("_")
+        threshold = None if value is False else value  # false switches a threshold off
+        metric.rules = tuple(
+            with_threshold(rule, severity, threshold)
+            if not isinstance(rule, Raised)
+            and rule.field == figure
+            and severity in ("warning", "critical")
+            else rule
+            for rule in metric.rules
+        )
 
     def _judge(self, metric: _Metric, evt: SequencedEvent) -> None:
         before, metric.problems = metric.problems, {}
@@ -115,13 +144,17 @@ class HealthProcess(Process):
                 )
 
     def _reason(self, entry: Entry, rule: Rule, row: str | None, value: float | bool) -> str:
-        subject = entry.metric.title.lower() if row is None else f"{entry.metric.title.lower()} {row}"
+        subject = (
+            entry.metric.title.lower() if row is None else f"{entry.metric.title.lower()} {row}"
+        )
         if isinstance(rule, Raised):
             return rule.field.replace("_", " ")
         unit = self._units[entry.name].get((rule.rows, rule.field))
         figure = f"{value:.3g}{_SYMBOLS.get(unit, '') if unit else ''}"
         plain = rule.field in ("used_percent", "cpu_celsius")
-        return f"{subject} {figure}" if plain else f"{subject} {rule.field.replace('_', ' ')} {figure}"
+        return (
+            f"{subject} {figure}" if plain else f"{subject} {rule.field.replace('_', ' ')} {figure}"
+        )
 
     def _grow_stale(self) -> None:
         for metric in self._metrics.values():
@@ -180,12 +213,12 @@ def _as_dict(problem: _Problem) -> dict[str, Any]:
 
 def _units(entry: Entry) -> dict[tuple[str | None, str], Unit]:
     units: dict[tuple[str | None, str], Unit] = {}
-    for field in entry.fields:
-        if isinstance(field.kind, Gauge):
-            units[None, field.name] = field.kind.unit
-        for inner in fields_of(field.row) if field.row else ():
+    for outer in entry.fields:
+        if isinstance(outer.kind, Gauge):
+            units[None, outer.name] = outer.kind.unit
+        for inner in fields_of(outer.row) if outer.row else ():
             if isinstance(inner.kind, Gauge):
-                units[field.name, inner.name] = inner.kind.unit
+                units[outer.name, inner.name] = inner.kind.unit
     return units
 
 

@@ -1,9 +1,9 @@
 """Events become state."""
 
 from bussdcc import ContextProtocol, Event, Message, Process
+from health_wire.tree import state_path
 
 from health_collectord.events import SequencedEvent
-from health_wire.tree import state_path
 
 
 class SystemProcess(Process):

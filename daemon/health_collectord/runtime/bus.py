@@ -53,7 +53,7 @@ class OrderedBus(EventBusProtocol):
         self,
         *,
         limit: int = 10_000,
-        committed: Callable[[int], None] = lambda seq: None,
+        committed: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._limit = limit
         self._committed = committed
@@ -130,7 +130,7 @@ class OrderedBus(EventBusProtocol):
         payload = event.payload
         try:
             sequenced = SequencedEvent(event, self.seq + 1)
-        except Exception:
+        except Exception:  # noqa: BLE001 whatever a message does when it is asked for its data
             _log.exception("an event that cannot be encoded was dropped: %r", payload)
             return
         self.seq += 1
@@ -143,9 +143,7 @@ class OrderedBus(EventBusProtocol):
         self._committed(self.seq)
         self.advanced = monotonic()
 
-    def _report(
-        self, event: SequencedEvent, subscription: _Subscription, error: Exception
-    ) -> None:
+    def _report(self, event: SequencedEvent, subscription: _Subscription, error: Exception) -> None:
         trace = traceback.format_exc()
         if event.payload.severity >= Severity.ERROR:  # never an error about an error
             _log.error("%r failed on %s: %s\n%s", subscription.handler, event.name, error, trace)

@@ -36,7 +36,8 @@ def next_grid_point(now: float, interval: float) -> float:
     """The first moment after `now` that is a whole multiple of `interval`.
 
     Every service asks for its next moment anew, so an error in one period is not carried into
-    the next, and moments missed while the machine slept are skipped, not made up for.
+    the next, and moments missed while the machine slept are skipped, not made up for. So is one
+    that is nearer than a tenth of the interval: a rate over so little time would be noise.
     """
     point = (now // interval + 1) * interval
-    return point if point - now > interval * 1e-3 else point + interval
+    return point if point - now >= interval / 10 else point + interval

@@ -33,18 +33,31 @@ class GridService(Service):
     def __init__(self, name: str, tasks: tuple[Task, ...]) -> None:
         self.name = name
         self.interval = 0.0
-        self.ticked = 0.0
-        self._due = [(0.0, task) for task in tasks]
+        self.tasks = tasks
+        self._due = [0.0] * len(tasks)
+        self._next = 0.0
+        self._begun = False
+
+    def late(self, now: float) -> float:
+        """For how many seconds this service should have ticked and has not."""
+        return now - self._next if self._begun else 0.0
+
+    def start(self, ctx: ContextProtocol) -> None:
+        self._due = [0.0] * len(self.tasks)
+        self._next = ctx.clock.monotonic()
+        self._begun = True
+
+    def stop(self, ctx: ContextProtocol) -> None:  # noqa: ARG002 the protocol's signature
+        self._begun = False
 
     def tick(self, ctx: ContextProtocol) -> None:
         now, time = ctx.clock.monotonic(), ctx.clock.now_utc()
-        for i, (due, task) in enumerate(self._due):
-            if now >= due - _EARLY:
+        for i, task in enumerate(self.tasks):
+            if now >= self._due[i] - _EARLY:
                 task.run(ctx, now, time)
-                self._due[i] = (next_grid_point(now, task.interval), task)
-        after = ctx.clock.monotonic()
-        self.ticked = after
-        self.interval = max(min(due for due, _ in self._due) - after, 0.0)
+                self._due[i] = next_grid_point(now, task.interval)
+        self._next = min(self._due)
+        self.interval = max(self._next - ctx.clock.monotonic(), 0.0)
 
 
 class Heartbeat:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -60,7 +61,9 @@ class CollectorRuntime(Runtime):
         self.sinks = tuple(sinks)
         self.deadline = deadline
         self.on_reload: Callable[[], None] = lambda: None
+        self.on_stopping: Callable[[], None] = lambda: None
         self._stopping = False
+        self._restarting: set[str] = set()
         # A handler may put into a SimpleQueue at any point of the main thread's program.
         self._wakeups: SimpleQueue[int | _Stop] = SimpleQueue()
 
@@ -91,6 +94,17 @@ class CollectorRuntime(Runtime):
         """Ends `serve` from any thread."""
         self._wakeups.put(_Stop(reason, status))
 
+    def restart_service(self, name: str, change: Callable[[], None]) -> None:
+        """Stops a service, makes a change to it while it rests, and starts it again."""
+        self._restarting.add(name)
+        try:
+            self.services.stop(name)
+            self.bus.drain(self.deadline)
+            change()
+        finally:
+            self._restarting.discard(name)
+            self.services.start(name)
+
     def boot(self) -> None:
         if self._booted:
             return
@@ -116,6 +130,7 @@ class CollectorRuntime(Runtime):
         if not self._booted:
             return True
         self._stopping = True
+        self.on_stopping()
         self.ctx.emit(message.RuntimeShuttingDown(reason=reason))
         in_time = self._within("services", self._stop_services)
         in_time &= self._within("interfaces, processes and devices", self._stop_parts)
@@ -141,7 +156,9 @@ class CollectorRuntime(Runtime):
         payload = event.payload
         if isinstance(payload, message.ServiceFailure):
             self.request_stop(f"service {payload.service} failed: {payload.error}", 1)
-        elif isinstance(payload, message.ServiceStopped) and not self._stopping:
+        elif isinstance(payload, message.ServiceStopped) and not (
+            self._stopping or payload.service in self._restarting
+        ):
             self.request_stop(f"service {payload.service} ended by itself", 1)
 
     def _within(self, what: str, stop: Callable[[], None]) -> bool:
@@ -159,16 +176,16 @@ class CollectorRuntime(Runtime):
 
     def _stop_services(self) -> None:
         for service in self.services.list():
-            self._contain(service.name, lambda n=service.name: self.services.stop(n))
+            self._contain(service.name, partial(self.services.stop, service.name))
             self._contain(service.name, service.detach)
 
     def _stop_parts(self) -> None:
         for interface in reversed(self.interfaces.list()):
-            self._contain(interface.name, lambda i=interface: i.stop(self.ctx))
+            self._contain(interface.name, partial(interface.stop, self.ctx))
             self._contain(interface.name, interface.detach)
             self.ctx.emit(message.InterfaceStopped(interface=interface.name))
         for process in reversed(self.processes.list()):
-            self._contain(process.name, lambda p=process: p.stop(self.ctx))
+            self._contain(process.name, partial(process.stop, self.ctx))
             self._contain(process.name, process.detach)
             self.ctx.emit(message.ProcessStopped(process=process.name))
         self._contain("devices", self.devices.shutdown)
@@ -177,7 +194,7 @@ class CollectorRuntime(Runtime):
     def _contain(self, name: str, stop: Callable[[], None]) -> None:
         try:
             stop()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 the other parts have to be stopped all the same
             _log.exception("%s failed to stop", name)
             self.ctx.emit(message.ProcessError(process=name, error=repr(error)))
 
@@ -185,7 +202,7 @@ class CollectorRuntime(Runtime):
         for sink in self.sinks:
             try:
                 sink.stop()
-            except Exception:
+            except Exception:  # noqa: BLE001 the other sinks have to be flushed all the same
                 _log.exception("sink %r failed to stop", sink)
 
     def _abandon(self, reason: str) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 from bussdcc.state import StateStoreProtocol
-
 from health_wire import tree
 
 

@@ -1,11 +1,10 @@
 """Reads metrics and turns whatever comes of it into events."""
 
 from datetime import datetime
-from typing import Any
 
 from bussdcc import ContextProtocol, Event, Message
 
-from health_collectord.catalogue import Entry
+from health_collectord.config import MetricConfig
 from health_collectord.events import format_time
 from health_collectord.host import Host
 from health_collectord.messages import MetricLost, MetricStatus
@@ -19,21 +18,29 @@ class MetricTask(Task):
     """Reads one metric; a failure becomes the metric's status and never anybody else's.
 
     Args:
-        entry: the metric.
+        config: the metric as configured.
         host: where to read it.
-        options: the metric's own settings, an instance of `entry.metric.options`.
-        interval: seconds between samples.
     """
 
-    def __init__(self, entry: Entry, host: Host, options: Any, interval: float) -> None:
-        self.entry = entry
+    def __init__(self, config: MetricConfig, host: Host) -> None:
+        self.entry = config.entry
         self._host = host
-        self._options = options
-        self._every = interval
         self._reader: Reader | None = None
         self._status: tuple[str, str | None] = ("waiting", None)
         self._last: Telemetry | None = None
-        self.interval = interval
+        self._options = config.options
+        self._every = self.interval = config.interval
+
+    def differs(self, config: MetricConfig) -> bool:
+        """Whether `configure` would change how this metric is read."""
+        return (config.options, config.interval) != (self._options, self._every)
+
+    def configure(self, config: MetricConfig) -> None:
+        """Takes other settings, while the service rests; other options need another reader."""
+        if config.options != self._options:
+            self._reader = None
+        self._options = config.options
+        self._every = self.interval = config.interval
 
     def run(self, ctx: ContextProtocol, now: float, time: datetime) -> None:
         sample, status, reason = self._sample(now)

@@ -58,6 +58,10 @@ class QueuedSink(EventSinkProtocol, ABC):
             OSError: none could be.
         """
 
+    def line(self, evt: SequencedEvent) -> bytes | None:
+        """What is written of an event; None for one that this sink leaves out."""
+        return evt.record
+
     def close(self) -> None:
         """Releases what `write` holds; called by the writer thread when it ends."""
 
@@ -68,15 +72,22 @@ class QueuedSink(EventSinkProtocol, ABC):
 
     def handle(self, evt: Event[Message]) -> None:
         assert isinstance(evt, SequencedEvent)
-        if len(self._queue) >= self._limit:
-            self._lost += 1
-            return
-        self._queue.append((evt.time, evt.record))
-        payload = evt.payload
-        if isinstance(payload, CollectorHeartbeat) or (
-            payload.severity > Severity.INFO and not self._failing
+        line = self.line(evt)
+        if line is not None:
+            if len(self._queue) < self._limit:
+                self._queue.append((evt.time, line))
+            else:
+                self._lost += 1
+        if self._queue and (
+            isinstance(evt.payload, CollectorHeartbeat)
+            or (evt.payload.severity > Severity.INFO and not self._failing)
         ):
             self._wake.set()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the writer thread runs, as it should from start to stop."""
+        return self._thread is not None and self._thread.is_alive()
 
     def stop(self) -> None:
         self._ending = True

@@ -1,0 +1,106 @@
+"""The log for people: a line for each change of state, none for samples."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bussdcc import Message, Severity, message
+
+from health_collectord.events import SequencedEvent
+from health_collectord.messages import (
+    CollectorConfigured,
+    CollectorEventsDropped,
+    CollectorSinkDegraded,
+    CollectorSinkRecovered,
+    CollectorStarted,
+    HealthUpdated,
+    MetricStatus,
+)
+from health_collectord.sinks.queued import QueuedSink, Record
+
+# The journal's priorities (man 3 sd-daemon): 3 error, 4 warning, 5 notice, 6 informational.
+Line = tuple[int, str]
+
+
+class LogSink(QueuedSink):
+    """Writes to standard error, each line with its priority where the journal reads it."""
+
+    name = "log"
+
+    def __init__(self, fd: int = 2, *, prefixed: bool = False) -> None:
+        super().__init__(limit=500)
+        self._fd = fd
+        self._prefixed = prefixed
+
+    def line(self, evt: SequencedEvent) -> bytes | None:
+        say = _LINES.get(type(evt.payload))
+        said = say(evt.payload) if say else _error(evt.payload)
+        if said is None:
+            return None
+        priority, text = said
+        text = " ".join(text.split())  # one line, whatever an error's text holds
+        prefix = f"<{priority}>" if self._prefixed else ""
+        return f"{prefix}{text}\n".encode("utf-8", "replace")
+
+    def write(self, batch: list[Record]) -> int:
+        rest = memoryview(b"".join(line for _, line in batch))
+        while rest:
+            rest = rest[os.write(self._fd, rest) :]
+        return len(batch)
+
+
+def _started(said: CollectorStarted) -> Line:
+    return 6, f"collector {said.version} observes {said.host}, epoch {said.epoch}"
+
+
+def _status(said: MetricStatus) -> Line | None:
+    if said.status == "waiting":
+        return None
+    priority = {"failing": 4, "denied": 4}.get(said.status, 6)
+    return priority, f"{said.metric}: {said.status}{f': {said.reason}' if said.reason else ''}"
+
+
+def _health(said: HealthUpdated) -> Line:
+    priority = {"critical": 3, "warning": 4, "unknown": 5}.get(said.health["status"], 6)
+    return priority, f"health is {said.health['status']}: {said.health['summary']}"
+
+
+def _degraded(said: CollectorSinkDegraded) -> Line:
+    return 3, f"sink {said.sink} cannot write: {said.error}"
+
+
+def _recovered(said: CollectorSinkRecovered) -> Line:
+    return 5, f"sink {said.sink} writes again; {said.lost} events are not in it"
+
+
+def _dropped(said: CollectorEventsDropped) -> Line:
+    return 4, f"{said.count} samples came faster than they could be dispatched and were dropped"
+
+
+def _configured(said: CollectorConfigured) -> Line:
+    changes = ", ".join(f"{key} = {value}" for key, value in said.changed.items())
+    return 5, f"configuration reloaded: {changes or 'nothing changed'}"
+
+
+def _stopping(said: message.RuntimeShuttingDown) -> Line:
+    return 6, f"stopping: {said.reason}"
+
+
+def _error(said: Message) -> Line | None:
+    """Any error of bussdcc's, such as `ServiceError`, in its own words."""
+    if said.severity < Severity.ERROR:
+        return None
+    words = [str(getattr(said, name, "")) for name in ("service", "process", "handler", "error")]
+    return 3, f"{type(said).__name__}: {' '.join(filter(None, words))}"
+
+
+_LINES: Mapping[type, Callable[[Any], Line | None]] = {
+    CollectorStarted: _started,
+    MetricStatus: _status,
+    HealthUpdated: _health,
+    CollectorSinkDegraded: _degraded,
+    CollectorSinkRecovered: _recovered,
+    CollectorEventsDropped: _dropped,
+    CollectorConfigured: _configured,
+    message.RuntimeShuttingDown: _stopping,
+}

@@ -1,0 +1,208 @@
+"""Writes what the Debian packages say about the commands: man pages and example configurations.
+
+    python3 packaging/documents.py DIRECTORY
+
+All of it comes from the commands' own declarations, the same that ``--help`` and
+``check-config --example`` show. Both sides have to be importable. Files: ``COMMAND.8``,
+``COMMAND.toml.5`` and ``COMMAND.toml`` for each command.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import health_webui.cli
+import health_webui.config
+from health_collectord import catalogue
+from health_collectord import cli as collectord_cli
+from health_collectord import config as collectord_config
+from health_wire import settings
+
+_SOURCE = "bussdcc\\-system\\-health"
+
+
+@dataclass(frozen=True)
+class Key:
+    """A setting as the configuration file's page shows it; `default` is in TOML."""
+
+    name: str
+    doc: str
+    accepts: str
+    default: str
+    variable: str
+
+
+@dataclass(frozen=True)
+class Command:
+    name: str
+    parser: argparse.ArgumentParser
+    keys: tuple[Key, ...]
+    example: str
+    exit_status: tuple[tuple[str, str], ...]
+    peer: str
+
+    @property
+    def title(self) -> str:
+        return {"health-collectord": "observes this host and publishes every event"}.get(
+            self.name, "system health of one or many machines as a web page"
+        )
+
+
+def collectord() -> Command:
+    entries = catalogue.load()
+    keys = tuple(
+        Key(
+            s.key, s.doc, s.kind.name, settings.show(s.default),
+            f"{collectord_config.PREFIX}_{s.variable}",
+        )
+        for s in collectord_config.settings_of(entries)
+    )  # fmt: skip
+    example = collectord_config.example(entries)
+    # In the file and not in the unit, so that commands in a shell find the history as well.
+    relative = '#data_dir = "data"\n'
+    assert relative in example
+    example = example.replace(relative, 'data_dir = "/var/lib/health-collectord"\n')
+    return Command(
+        name="health-collectord",
+        parser=collectord_cli._parser(),
+        keys=keys,
+        example=example,
+        exit_status=(
+            ("0", "A clean end."),
+            ("1", "It cannot start, or has failed: a line on standard error says why."),
+            ("2", "The command line or the configuration cannot be used."),
+        ),
+        peer="health-webui",
+    )
+
+
+def webui() -> Command:
+    config = health_webui.config
+    keys = tuple(
+        Key(
+            name, setting.help, setting.accepts, config._toml(config._DEFAULTS[name]),
+            f"{config.ENVIRONMENT_PREFIX}{name.upper()}",
+        )
+        for name, setting in config.SETTINGS.items()
+    )  # fmt: skip
+    return Command(
+        name="health-webui",
+        parser=health_webui.cli._parser(),
+        keys=keys,
+        example=config.example(),
+        exit_status=(
+            ("0", "A clean end."),
+            ("1", "It cannot start, or the configuration cannot be used."),
+            ("2", "The command line is wrong."),
+        ),
+        peer="health-collectord",
+    )
+
+
+def escape(text: str) -> str:
+    """Text as roff shows it: see man 7 roff."""
+    for character, name in (("\\", "\\e"), ("-", "\\-"), ("~", "\\(ti"), ('"', "\\(dq")):
+        text = text.replace(character, name)
+    return "\n".join(f"\\&{line}" if line[:1] in (".", "'") else line for line in text.split("\n"))
+
+
+def sentence(text: str) -> str:
+    text = f"{text[:1].upper()}{text[1:]}"
+    return escape(text if text.endswith((".", "?", "!")) else f"{text}.")
+
+
+def command_page(command: Command) -> Iterator[str]:
+    parser, name = command.parser, escape(command.name)
+    yield from _head(command.name, 8, command.title)
+    yield ".SH SYNOPSIS"
+    for each, sub in _commands(parser).items():
+        yield f".B {name} {escape(each)}"
+        usage = sub.format_usage().partition(sub.prog)[2].split()
+        yield escape(" ".join(usage))
+        yield ".br"
+    yield from (".SH DESCRIPTION", sentence(parser.description or ""))
+    if parser.epilog:
+        yield from (".PP", sentence(parser.epilog))
+    yield from (".SH COMMANDS", "Without a command it runs.")
+    documented: dict[tuple[str, ...], str] = {}
+    for each, sub in _commands(parser).items():
+        yield from (f".SS {escape(each)}", sentence(_help(parser, each)))
+        for action in sub._actions:
+            if action.dest == "help":
+                continue
+            flags = tuple(action.option_strings) or (action.dest,)
+            text = (action.help or "") % vars(action) if action.help else ""
+            where = documented.setdefault((*flags, text), each)
+            yield ".TP"
+            yield f".B {escape(', '.join(flags))}" + (
+                f" \\fI{escape(_metavar(action))}\\fR" if action.nargs != 0 else ""
+            )
+            yield sentence(text) if where == each else f"As with\n.BR {escape(where)} ."
+    yield ".SH EXIT STATUS"
+    for status, text in command.exit_status:
+        yield from (".TP", f".B {status}", sentence(text))
+    yield from (".SH FILES", ".TP", f".I /etc/{name}/config.toml")
+    yield f"Its configuration: see\n.BR {name}.toml (5)."
+    yield from (".TP", f".I /var/lib/{name}", "What it keeps.")
+    yield from (".SH SEE ALSO", f".BR {name}.toml (5),", f".BR {escape(command.peer)} (8)")
+
+
+def file_page(command: Command) -> Iterator[str]:
+    name = escape(command.name)
+    yield from _head(f"{command.name}.toml", 5, f"configuration of {command.name}")
+    yield from (".SH SYNOPSIS", f".I /etc/{name}/config.toml")
+    yield ".SH DESCRIPTION"
+    yield "The file is in TOML. Every key may be left out. A variable in the environment goes"
+    yield "before the file, and a flag before both;"
+    yield f".B {name} check\\-config"
+    yield "prints the settings in force and where each comes from."
+    table = None
+    for key in command.keys:
+        above, _, own = key.name.rpartition(".")
+        if above != table:
+            table = above
+            yield f".SH {escape(f'[{above}]' if above else 'KEYS')}"
+        yield from (".TP", f".B {escape(own)} = {escape(key.default)}", sentence(key.doc))
+        yield from (".br", sentence(key.accepts))
+        yield from (".br", f"Variable: {escape(key.variable)}")
+    yield from (".SH SEE ALSO", f".BR {name} (8)")
+
+
+def _head(name: str, section: int, title: str) -> Iterator[str]:
+    date = datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", "0")), UTC)
+    yield f'.TH {escape(name.upper())} {section} "{date:%Y\\-%m\\-%d}" "{_SOURCE}"'
+    yield from (".nh", ".ad l", ".SH NAME", f"{escape(name)} \\- {escape(title)}")
+
+
+def _subparsers(parser: argparse.ArgumentParser) -> "argparse._SubParsersAction[argparse.ArgumentParser]":
+    return next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+
+
+def _commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    return dict(_subparsers(parser).choices)
+
+
+def _help(parser: argparse.ArgumentParser, command: str) -> str:
+    found = {a.dest: a.help for a in _subparsers(parser)._choices_actions}
+    return found.get(command) or ""
+
+
+def _metavar(action: argparse.Action) -> str:
+    return str(action.metavar or action.dest.upper())
+
+
+def main(directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for command in (collectord(), webui()):
+        pages = {f"{command.name}.8": command_page, f"{command.name}.toml.5": file_page}
+        for file, page in pages.items():
+            directory.joinpath(file).write_text("\n".join(page(command)) + "\n", encoding="utf-8")
+        directory.joinpath(f"{command.name}.toml").write_text(command.example, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,51 @@
+"""What holds for every test: whoever starts a process ends it."""
+
+import faulthandler
+import os
+from collections.abc import Iterator
+
+import psutil
+import pytest
+from hypothesis import settings
+
+from tests.running import wait_for
+
+# Examples are few and the same each time by default; HYPOTHESIS_PROFILE=thorough looks harder.
+settings.register_profile("default", max_examples=60, deadline=None, derandomize=True)
+settings.register_profile("thorough", max_examples=2000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+_HANGING_SECONDS = 300.0
+
+
+def _children() -> set[psutil.Process]:
+    return set(psutil.Process().children(recursive=True))
+
+
+def _is_running(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.fixture(autouse=True)
+def _no_process_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A browser keeps helpers of its own from one test to the next; nothing else may."""
+    if "browser" in request.path.parts:
+        yield
+        return
+    before = _children()
+    yield
+    wait_for(
+        lambda: not any(map(_is_running, _children() - before)),
+        "a process that the test started is still running",
+    )
+
+
+@pytest.fixture(autouse=True)
+def _a_hang_shows_where() -> Iterator[None]:
+    """A deadlock ends the run, with every thread's stack, instead of waiting for ever."""
+    faulthandler.dump_traceback_later(_HANGING_SECONDS, exit=True)
+    yield
+    faulthandler.cancel_dump_traceback_later()
