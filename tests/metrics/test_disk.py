@@ -1,6 +1,5 @@
 import errno
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -178,11 +177,19 @@ def test_a_mount_that_fails_says_why_and_the_others_go_on(recorded: Recorded) ->
 
 
 def test_a_recorded_host_without_its_disks_says_so(recorded: Recorded) -> None:
-    host = recorded("pi4")
-    shutil.rmtree(host.folder / "proc/1/root")
-    got = rows(DiskReader(host.host, DiskOptions()).read(0.0))
+    got = rows(DiskReader(recorded("pi4").host, DiskOptions()).read(0.0))
     assert {row.status for row in got.values()} == {"failed"}
-    assert got["/"].reason == os.strerror(errno.ENOENT)
+    assert got["/"].reason == "a recorded host: its file systems are not here"
+    assert got["/"].used_percent is None
+
+
+def test_in_a_container_mounts_are_below_the_root_of_process_1(recorded: Recorded) -> None:
+    host = recorded("")
+    host.write("proc/1/mountinfo", f"{ROOT}\n29 28 8:2 / /gone rw - ext4 /dev/sdb1 rw\n")
+    (host.folder / "proc/1/root").symlink_to("/")
+    got = rows(DiskReader(host.host, DiskOptions()).read(0.0))
+    assert got["/"].total_bytes == psutil.disk_usage("/").total
+    assert got["/gone"].reason == os.strerror(errno.ENOENT)
 
 
 def test_a_stuck_mount_is_asked_once_and_comes_back(recorded: Recorded) -> None:

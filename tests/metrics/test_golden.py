@@ -5,6 +5,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from health_collectord import catalogue
 from health_collectord.events import data_of
+from health_collectord.vocabulary import Unavailable
 
 from .conftest import FIXTURES, RecordedHost
 
@@ -50,6 +52,48 @@ def test_golden(name: str, metric: str, recorded: Callable[[str], RecordedHost])
     host.a_second_passes()
     second = outcome(lambda: reader.read(101.0), host.folder)
     compare(GOLDEN / name / f"{metric}.json", {"first": first, "second": second})
+
+
+# Which metrics read which file of the Pi 4; all others have to stay as they are without it.
+READ_BY = {
+    "proc/stat": {"cpu", "identity"},
+    "proc/meminfo": {"memory", "identity"},
+    "proc/loadavg": {"load"},
+    "proc/net/dev": {"network"},
+    "proc/1/mountinfo": {"disk"},
+    "proc/1/root/etc/os-release": {"identity"},
+    "proc/sys/kernel/hostname": {"identity"},
+    "proc/sys/kernel/random/boot_id": {"identity"},
+    "proc/device-tree/model": {"identity", "throttling"},
+    "sys/devices/system/cpu/online": {"load"},
+    "sys/class/thermal/thermal_zone0/temp": {"temperature"},
+    "sys/class/thermal/thermal_zone0/type": {"temperature"},
+    "sys/class/net/eth0/operstate": {"network"},
+    "sys/class/net/eth0/speed": {"network"},
+    "sys/class/hwmon/hwmon1/name": {"temperature", "throttling"},
+    "bin/vcgencmd": {"throttling"},
+}
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"\x00\xff\xfe", b"nonsense\n", b"-1"])
+@pytest.mark.parametrize("path", READ_BY)
+def test_a_broken_file_fails_its_own_metric_only(
+    path: str, damage: bytes | None, recorded: Callable[[str], RecordedHost]
+) -> None:
+    host = recorded("pi4")
+    shutil.rmtree(host.folder / "proc.next")
+    shutil.rmtree(host.folder / "sys.next")
+    if damage is None:
+        (host.folder / path).unlink()
+    else:
+        (host.folder / path).write_bytes(damage)
+    for name, entry in ENTRIES.items():
+        try:
+            host.reader(entry.metric).read(100.0)
+            sound = True
+        except (Unavailable, OSError, ValueError):
+            sound = False
+        assert sound or name in READ_BY[path]
 
 
 def test_catalogue() -> None:
