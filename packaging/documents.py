@@ -4,7 +4,7 @@
 
 All of it comes from the commands' own declarations, the same that ``--help`` and
 ``check-config --example`` show. Both sides have to be importable. Files: ``COMMAND.8``,
-``COMMAND.toml.5`` and ``COMMAND.toml`` for each command.
+``COMMAND.toml.5`` and ``COMMAND.toml`` for both daemons, and ``bussdcc-system-health.1``.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import bussdcc_system_health.cli
 import health_webui.cli
 import health_webui.config
 from health_collectord import catalogue
@@ -43,13 +44,8 @@ class Command:
     keys: tuple[Key, ...]
     example: str
     exit_status: tuple[tuple[str, str], ...]
+    title: str
     peer: str
-
-    @property
-    def title(self) -> str:
-        return {"health-collectord": "observes this host and publishes every event"}.get(
-            self.name, "system health of one or many machines as a web page"
-        )
 
 
 def collectord() -> Command:
@@ -72,10 +68,11 @@ def collectord() -> Command:
         keys=keys,
         example=example,
         exit_status=(
-            ("0", "A clean end."),
+            ("0", "A clean end. The command status has its own: see there."),
             ("1", "It cannot start, or has failed: a line on standard error says why."),
             ("2", "The command line or the configuration cannot be used."),
         ),
+        title="observes this host and publishes every event",
         peer="health-webui",
     )
 
@@ -99,6 +96,7 @@ def webui() -> Command:
             ("1", "It cannot start, or the configuration cannot be used."),
             ("2", "The command line is wrong."),
         ),
+        title="system health of one or many machines as a web page",
         peer="health-collectord",
     )
 
@@ -119,29 +117,18 @@ def command_page(command: Command) -> Iterator[str]:
     parser, name = command.parser, escape(command.name)
     yield from _head(command.name, 8, command.title)
     yield ".SH SYNOPSIS"
-    for each, sub in _commands(parser).items():
-        yield f".B {name} {escape(each)}"
-        usage = sub.format_usage().partition(sub.prog)[2].split()
-        yield escape(" ".join(usage))
-        yield ".br"
-    yield from (".SH DESCRIPTION", sentence(parser.description or ""))
-    if parser.epilog:
-        yield from (".PP", sentence(parser.epilog))
+    for sub in _commands(parser).values():
+        yield from _usage(sub)
+    yield from _prose(parser)
     yield from (".SH COMMANDS", "Without a command it runs.")
     documented: dict[tuple[str, ...], str] = {}
     for each, sub in _commands(parser).items():
-        yield from (f".SS {escape(each)}", sentence(_help(parser, each)))
-        for action in sub._actions:
-            if action.dest == "help":
-                continue
-            flags = tuple(action.option_strings) or (action.dest,)
-            text = (action.help or "") % vars(action) if action.help else ""
-            where = documented.setdefault((*flags, text), each)
-            yield ".TP"
-            yield f".B {escape(', '.join(flags))}" + (
-                f" \\fI{escape(_metavar(action))}\\fR" if action.nargs != 0 else ""
-            )
-            yield sentence(text) if where == each else f"As with\n.BR {escape(where)} ."
+        yield from (f".SS {escape(each)}", sentence(sub.description or _help(parser, each)))
+        for action in _documented(sub):
+            where = documented.setdefault((*_names(action), _text(action)), each)
+            yield from _option(action, None if where == each else f"As with {where}")
+        if sub.epilog:
+            yield from (".PP", sentence(sub.epilog))
     yield ".SH EXIT STATUS"
     for status, text in command.exit_status:
         yield from (".TP", f".B {status}", sentence(text))
@@ -149,6 +136,51 @@ def command_page(command: Command) -> Iterator[str]:
     yield f"Its configuration: see\n.BR {name}.toml (5)."
     yield from (".TP", f".I /var/lib/{name}", "What it keeps.")
     yield from (".SH SEE ALSO", f".BR {name}.toml (5),", f".BR {escape(command.peer)} (8)")
+
+
+def both_page(parser: argparse.ArgumentParser) -> Iterator[str]:
+    """The page of the command that starts both in a terminal."""
+    yield from _head(parser.prog, 1, "watches this host from a terminal")
+    yield ".SH SYNOPSIS"
+    yield from _usage(parser)
+    yield from _prose(parser)
+    yield from (".PP", "It is for trying things out, with the services of both packages stopped or")
+    yield "with other endpoints and another port: where the services run, they listen already."
+    yield ".SH OPTIONS"
+    for action in _documented(parser):
+        yield from _option(action, None)
+    yield from (".SH SEE ALSO", ".BR health\\-collectord (8),", ".BR health\\-webui (8)")
+
+
+def _usage(parser: argparse.ArgumentParser) -> Iterator[str]:
+    yield f".B {escape(parser.prog)}"
+    yield escape(" ".join(parser.format_usage().partition(parser.prog)[2].split()))
+    yield ".br"
+
+
+def _prose(parser: argparse.ArgumentParser) -> Iterator[str]:
+    yield from (".SH DESCRIPTION", sentence(parser.description or ""))
+    if parser.epilog:
+        yield from (".PP", sentence(parser.epilog))
+
+
+def _documented(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    return [action for action in parser._actions if action.dest != "help"]
+
+
+def _names(action: argparse.Action) -> tuple[str, ...]:
+    return tuple(action.option_strings)
+
+
+def _text(action: argparse.Action) -> str:
+    return (action.help or "") % {**vars(action), "prog": ""}
+
+
+def _option(action: argparse.Action, instead: str | None) -> Iterator[str]:
+    value = f"\\fI{escape(str(action.metavar or action.dest.upper()))}\\fR"
+    words = [f"\\fB{escape(', '.join(_names(action)))}\\fR"] if _names(action) else []
+    yield from (".TP", " ".join(words if action.nargs == 0 else [*words, value]))
+    yield sentence(instead or _text(action))
 
 
 def file_page(command: Command) -> Iterator[str]:
@@ -178,7 +210,9 @@ def _head(name: str, section: int, title: str) -> Iterator[str]:
     yield from (".nh", ".ad l", ".SH NAME", f"{escape(name)} \\- {escape(title)}")
 
 
-def _subparsers(parser: argparse.ArgumentParser) -> "argparse._SubParsersAction[argparse.ArgumentParser]":
+def _subparsers(
+    parser: argparse.ArgumentParser,
+) -> "argparse._SubParsersAction[argparse.ArgumentParser]":
     return next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
 
 
@@ -191,10 +225,6 @@ def _help(parser: argparse.ArgumentParser, command: str) -> str:
     return found.get(command) or ""
 
 
-def _metavar(action: argparse.Action) -> str:
-    return str(action.metavar or action.dest.upper())
-
-
 def main(directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     for command in (collectord(), webui()):
@@ -202,6 +232,8 @@ def main(directory: Path) -> None:
         for file, page in pages.items():
             directory.joinpath(file).write_text("\n".join(page(command)) + "\n", encoding="utf-8")
         directory.joinpath(f"{command.name}.toml").write_text(command.example, encoding="utf-8")
+    both = "\n".join(both_page(bussdcc_system_health.cli._parser())) + "\n"
+    directory.joinpath("bussdcc-system-health.1").write_text(both, encoding="utf-8")
 
 
 if __name__ == "__main__":
