@@ -78,8 +78,6 @@ def subject(name: str, command: list[str], data: Path | None = None) -> Iterator
         )
         try:
             yield Subject(name, process, data)
-            if process.poll() is not None:
-                sys.exit(f"{name} ended with status {process.returncode}: {' '.join(command)}")
         finally:
             process.terminate()
             process.wait()
@@ -123,6 +121,9 @@ def main() -> None:
         begin = time.monotonic()
         time.sleep(options.seconds)
         seconds = time.monotonic() - begin
+        for one in subjects:
+            if one.process.poll() is not None:
+                sys.exit(f"{one.name} ended with status {one.process.returncode}")
         report([(one.name, one.row(seconds)) for one in subjects])
 
 
