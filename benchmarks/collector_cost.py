@@ -83,7 +83,7 @@ def subject(name: str, command: list[str], data: Path | None = None) -> Iterator
             process.wait()
 
 
-def predecessor() -> Path:
+def predecessor() -> list[str]:
     """The predecessor's command, installed in a virtual environment of its own."""
     directory = CACHE / "predecessor"
     command = directory / "bin" / "bussdcc-system-health"
@@ -93,7 +93,8 @@ def predecessor() -> Path:
             [directory / "bin" / "python", "-m", "pip", "install", "--quiet", PREDECESSOR],
             check=True,
         )
-    return command
+    # Isolated from PYTHONPATH: its package has the same name as one of ours.
+    return [str(directory / "bin" / "python"), "-I", str(command)]
 
 
 def main() -> None:
@@ -112,7 +113,7 @@ def main() -> None:
             ),
         ]
         if not options.without_predecessor:
-            command = [str(predecessor()), "run", "--stats-interval", "1", "--record", "--quiet"]
+            command = [*predecessor(), "run", "--stats-interval", "1", "--record", "--quiet"]
             command += ["--data-dir", str(theirs)]
             subjects.append(running.enter_context(subject("0.22.0", command, theirs)))
         time.sleep(SETTLE_SECONDS)
