@@ -3,8 +3,8 @@
 import math
 import threading
 from array import array
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 FINE_SECONDS = 300.0
 COARSE_SECONDS = 3600.0
@@ -17,31 +17,6 @@ _NAN = math.nan
 
 def _doubles() -> "array[float]":
     return array("d")
-
-
-@dataclass(slots=True)
-class _Bucket:
-    """The ten seconds that are under way: smallest, sum, count and largest of each column."""
-
-    number: int = -1
-    low: dict[str, float] = field(default_factory=dict)
-    high: dict[str, float] = field(default_factory=dict)
-    total: dict[str, float] = field(default_factory=dict)
-    count: dict[str, int] = field(default_factory=dict)
-
-    def add(self, values: Iterable[tuple[str, float]]) -> None:
-        low, high, total, count = self.low, self.high, self.total, self.count
-        for name, value in values:
-            if name in total:
-                total[name] += value
-                count[name] += 1
-                if value < low[name]:
-                    low[name] = value
-                elif value > high[name]:
-                    high[name] = value
-            else:
-                low[name] = high[name] = total[name] = value
-                count[name] = 1
 
 
 class _Columns:
@@ -114,27 +89,33 @@ class MetricHistory:
         self._fine = _Columns(max(min(math.ceil(FINE_SECONDS / interval), _MAX_FINE), 10))
         slots = math.ceil(COARSE_SECONDS / max(BUCKET_SECONDS, interval))
         self._low, self._mean, self._high = (_Columns(slots) for _ in range(3))
-        self._bucket = _Bucket()
+        self._bucket: int | None = None  # the ten seconds that are under way
+        self._begun = 0  # how many of the newest samples are in it
         self._lock = threading.Lock()  # held for an append or a copy, never while calling out
 
     def append(self, t: float, values: dict[str, float]) -> None:
         """Adds a sample; an empty `values` marks a moment without figures."""
+        bucket = int(t // BUCKET_SECONDS)
         with self._lock:
-            self._fine.append(t, values)
-            number = int(t // BUCKET_SECONDS)
-            if number != self._bucket.number:
+            if bucket != self._bucket:
                 self._close_bucket()
-                self._bucket = _Bucket(number)
-            self._bucket.add(values.items())
+                self._bucket, self._begun = bucket, 0
+            self._fine.append(t, values)
+            self._begun += 1
 
     def _close_bucket(self) -> None:
-        bucket = self._bucket
-        if not bucket.total:
+        """Ten-second figures of each column, from the samples that are still there at its end."""
+        if self._bucket is None:
             return
-        t = bucket.number * BUCKET_SECONDS
-        self._low.append(t, bucket.low)
-        self._mean.append(t, {n: s / bucket.count[n] for n, s in bucket.total.items()})
-        self._high.append(t, bucket.high)
+        low, mean, high = {}, {}, {}
+        for name, column in self._fine.columns.items():
+            known = [v for v in column[-self._begun :] if v == v]  # noqa: PLR0124 without NaN
+            if known:
+                low[name], high[name] = min(known), max(known)
+                mean[name] = sum(known) / len(known)
+        t = self._bucket * BUCKET_SECONDS
+        for columns, figures in ((self._low, low), (self._mean, mean), (self._high, high)):
+            columns.append(t, figures)
 
     def names(self) -> set[str]:
         with self._lock:

@@ -126,8 +126,9 @@ METRIC = Metric(
     reader=CpuReader,
     interval=1.0,
     order=10,
-    # A busy CPU is doing its work: load per core says when work queues up.
-    rules=(Above("used_percent", warning=95),),
+    # A busy second is no problem, and load per core says when work queues up: no threshold
+    # by default, but the configuration can set one.
+    rules=(Above("used_percent"),),
     card=Figures("CPU", bar="used_percent", lines=("user", "system", "iowait", "steal")),
     charts=(
         Lines(

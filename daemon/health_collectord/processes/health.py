@@ -1,6 +1,5 @@
 """The verdict: the worst of the rules that the metrics declare, with reasons in words."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,8 +47,12 @@ class _Metric:
     absent: int = 0  # rules whose figure this machine does not have, such as swap without swap
 
     @property
+    def checks(self) -> int:
+        return sum(map(_is_armed, self.rules))
+
+    @property
     def applicable(self) -> int:
-        return 0 if self.status == "unavailable" else len(self.rules) - self.absent
+        return 0 if self.status == "unavailable" else self.checks - self.absent
 
     @property
     def unknown(self) -> bool:
@@ -69,11 +72,12 @@ class HealthProcess(Process):
     name = "health"
 
     def __init__(self, entries: tuple[tuple[Entry, tuple[Rule, ...], float], ...]) -> None:
-        self._metrics = {e.name: _Metric(e, rules, interval) for e, rules, interval in entries}
+        self._metrics = {e.name: _Metric(e, rules, every) for e, rules, every in entries}
         self._by_event = {e.event: self._metrics[e.name] for e, _, _ in entries}
         self._units = {e.name: _units(e) for e, _, _ in entries}
         self._now = 0.0
-        self._said: tuple[Any, ...] | None = None
+        self._changed = True
+        self._periodic = [m for m in self._metrics.values() if not m.entry.metric.on_change]
 
     def handle_event(self, ctx: ContextProtocol, evt: Event[Message]) -> None:
         assert isinstance(evt, SequencedEvent)
@@ -85,13 +89,16 @@ class HealthProcess(Process):
             metric = self._metrics.get(payload.metric)
             if metric is not None:
                 metric.status = payload.status
+                self._changed = True
         elif isinstance(payload, CollectorConfigured):
             for key, value in payload.changed.items():
                 self._configure(key, value)
         elif isinstance(payload, CollectorHeartbeat):  # the last event of each tick
             self._now = payload.monotonic_seconds
             self._grow_stale()
-            self._say(ctx, evt)
+            if self._changed:
+                self._changed = False
+                self._say(ctx, evt)
 
     def _configure(self, key: str, value: Any) -> None:
         """Takes ``metrics.NAME.interval`` and ``metrics.NAME.FIELD_SEVERITY``; no other matters."""
@@ -116,13 +123,13 @@ class HealthProcess(Process):
 
     def _judge(self, metric: _Metric, evt: SequencedEvent) -> None:
         before, metric.problems = metric.problems, {}
-        metric.absent = 0
         if evt.data is None:  # the figures are gone; the status says why
             return
         metric.seen = self._now
+        absent = 0
         for number, rule in enumerate(metric.rules):
-            values = list(_values(rule, evt.data))
-            metric.absent += all(value is None for _, value in values)
+            values = _values(rule, evt.data)
+            absent += _is_armed(rule) and all(value is None for _, value in values)
             for row, value in values:
                 severity, threshold = _apply(rule, value)
                 if severity is None:
@@ -142,6 +149,9 @@ class HealthProcess(Process):
                     since=old.since if old else format_time(evt.time),
                     reason=self._reason(metric.entry, rule, row, value),
                 )
+        if absent != metric.absent or metric.problems != before:
+            metric.absent = absent
+            self._changed = True
 
     def _reason(self, entry: Entry, rule: Rule, row: str | None, value: float | bool) -> str:
         subject = (
@@ -157,31 +167,24 @@ class HealthProcess(Process):
         )
 
     def _grow_stale(self) -> None:
-        for metric in self._metrics.values():
-            if metric.entry.metric.on_change:
-                continue
+        for metric in self._periodic:
             metric.seen = metric.seen or self._now  # nothing is stale before the first heartbeat
-            metric.stale = (
+            stale = (
                 metric.status == "ok"
                 and self._now - metric.seen > _STALE_INTERVALS * metric.interval + _STALE_GRACE
             )
+            if stale != metric.stale:
+                metric.stale = stale
+                self._changed = True
 
     def _say(self, ctx: ContextProtocol, evt: SequencedEvent) -> None:
-        metrics = [m for m in self._metrics.values() if m.rules]
+        metrics = [m for m in self._metrics.values() if m.checks]
         problems = [p for m in metrics for p in m.problems.values()]
         problems.sort(key=lambda p: p.severity != "critical")
         unknown = [m for m in metrics if m.unknown]
         total = sum(m.applicable for m in metrics)
-        not_applicable = sum(len(m.rules) for m in metrics) - total
+        not_applicable = sum(m.checks for m in metrics) - total
         known = total - sum(m.applicable for m in unknown)
-        said = (
-            tuple((p.metric, p.row, p.field, p.severity) for p in problems),
-            tuple((m.entry.name, m.status, m.stale) for m in unknown),
-            (known, total, not_applicable),
-        )
-        if said == self._said:
-            return
-        self._said = said
         if problems:
             status, summary = problems[0].severity, "; ".join(p.reason for p in problems)
         elif unknown:
@@ -222,12 +225,16 @@ def _units(entry: Entry) -> dict[tuple[str | None, str], Unit]:
     return units
 
 
-def _values(rule: Rule, data: dict[str, Any]) -> Iterator[tuple[str | None, Any]]:
+def _is_armed(rule: Rule) -> bool:
+    """Whether it can find a problem; one without thresholds waits for the configuration."""
+    return isinstance(rule, Raised) or (rule.warning, rule.critical) != (None, None)
+
+
+def _values(rule: Rule, data: dict[str, Any]) -> list[tuple[str | None, Any]]:
+    """Row and figure, of each row that the rule is for."""
     if rule.rows is None:
-        yield None, data[rule.field]
-    else:
-        for row in data[rule.rows]:
-            yield row["key"], row[rule.field]
+        return [(None, data[rule.field])]
+    return [(row["key"], row[rule.field]) for row in data[rule.rows]]
 
 
 def _apply(rule: Rule, value: Any) -> tuple[str | None, float | None]:
