@@ -1,10 +1,12 @@
 """One total order for all events."""
 
 import logging
+import math
 import threading
 import traceback
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -17,6 +19,9 @@ from health_collectord.messages import CollectorEventsDropped
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
+
+_MOST_IN_A_TURN = 1000
+_TELL_DROPPED_SECONDS = 1.0
 
 
 class _Subscription:
@@ -38,8 +43,9 @@ class OrderedBus(EventBusProtocol):
     bussdcc's own bus runs handlers in the emitting thread: two services that emit at once run
     handlers at once, and an event emitted by a handler overtakes the one that caused it. Here an
     emitter appends to a queue, and whichever thread finds no dispatch in progress works the
-    queue off (flat combining). No thread of its own, no waiting, and no lock that an emitter
-    could wait for while it holds another: `emit` never blocks.
+    queue off (flat combining). No waiting, and no lock that an emitter could wait for while it
+    holds another: `emit` never blocks. No thread of its own either, unless others emit so fast
+    that the dispatching thread would never get back to its own work.
 
     An event gets its sequence number when it is dispatched. `committed` is called with the number
     after all handlers have seen the event.
@@ -65,6 +71,7 @@ class OrderedBus(EventBusProtocol):
         self._dropped = 0
         self.seq = 0
         self.advanced = monotonic()
+        self._told = self.advanced
 
     @property
     def depth(self) -> int:
@@ -109,22 +116,35 @@ class OrderedBus(EventBusProtocol):
                 self._turn.release()
         return True
 
-    def _combine(self) -> None:
+    def _combine(self, most: float = _MOST_IN_A_TURN) -> None:
         # An event appended after the inner loop saw an empty queue and before the release is
         # found by the outer condition, or by its own emitter, who then gets the turn.
         while self._queue and self._turn.acquire(blocking=False):
+            count = 0
             self._dispatcher = threading.get_ident()
             try:
-                while self._queue:
+                while self._queue and count < most:
                     event = self._queue.popleft()
                     self._dispatch(event)
-                    if self._dropped and not self._queue:
-                        count, self._dropped = self._dropped, 0
-                        dropped = CollectorEventsDropped(count=count)
-                        self._queue.append(Event(time=event.time, payload=dropped))
+                    count += 1
+                    if self._dropped:
+                        self._tell_dropped(event.time)
             finally:
                 self._dispatcher = None
                 self._turn.release()
+            if count >= most:  # whoever emits has work of its own to go back to
+                threading.Thread(
+                    target=self._combine, args=(math.inf,), name="bus", daemon=True
+                ).start()
+                return
+
+    def _tell_dropped(self, time: datetime) -> None:
+        """Once the queue is worked off; once a second while it never is."""
+        if self._queue and self.advanced - self._told < _TELL_DROPPED_SECONDS:
+            return
+        self._told = self.advanced
+        count, self._dropped = self._dropped, 0
+        self._queue.append(Event(time=time, payload=CollectorEventsDropped(count=count)))
 
     def _dispatch(self, event: Event[Message]) -> None:
         payload = event.payload
