@@ -13,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from bussdcc import Runtime, message
-from bussdcc.event import Event
+from bussdcc.event import Event, SubscriptionProtocol
 from bussdcc.io import EventSinkProtocol
 from bussdcc.message import Message
 
@@ -63,6 +63,7 @@ class CollectorRuntime(Runtime):
         self.on_reload: Callable[[], None] = lambda: None
         self.on_stopping: Callable[[], None] = lambda: None
         self._stopping = False
+        self._subscriptions: list[SubscriptionProtocol] = []
         self._restarting: set[str] = set()
         # A handler may put into a SimpleQueue at any point of the main thread's program.
         self._wakeups: SimpleQueue[int | _Stop] = SimpleQueue()
@@ -111,8 +112,8 @@ class CollectorRuntime(Runtime):
         self._stopping = False
         for sink in self.sinks:
             sink.start(self.ctx)
-            self.events.subscribe(Message, sink.handle)
-        self.events.subscribe(Message, self._watch)
+            self._subscriptions.append(self.events.subscribe(Message, sink.handle))
+        self._subscriptions.append(self.events.subscribe(Message, self._watch))
         super().boot()
 
     def shutdown(self, reason: str | None = None) -> None:
@@ -135,7 +136,7 @@ class CollectorRuntime(Runtime):
         in_time = self._within("services", self._stop_services)
         in_time &= self._within("interfaces, processes and devices", self._stop_parts)
         self.ctx.emit(message.RuntimeShutdown(version=self.version))
-        in_time &= self.bus.drain(self.deadline)
+        in_time &= self._deliver_and_cancel()
         self._booted = False
         self._stop_event.set()
         self._stop_sinks()
@@ -172,6 +173,17 @@ class CollectorRuntime(Runtime):
                 what, self.deadline, f" ({hung})" if hung else "",
             )  # fmt: skip
             return False
+        return True
+
+    def _deliver_and_cancel(self) -> bool:
+        """Delivers what was emitted, then ends all subscriptions, also those of a failed boot."""
+        if not self.bus.drain(self.deadline):
+            return False
+        if hasattr(self, "_sub"):  # bussdcc's own, made early in its boot
+            self._sub.cancel()
+        for subscription in self._subscriptions:
+            subscription.cancel()
+        self._subscriptions.clear()
         return True
 
     def _stop_services(self) -> None:
