@@ -28,9 +28,9 @@ class QueuedSink(EventSinkProtocol, ABC):
     """Queues records, and writes them from a thread of its own.
 
     The writer wakes once a second, with the heartbeat, and for whatever is worse than usual, so
-    that a whole tick goes out in one write. While writing fails, records wait for the next try;
-    beyond `limit` of them the oldest stay, the newest are dropped and counted. Failure and
-    recovery are events themselves, told when they begin, not every second.
+    that a whole tick goes out in one write. While writing fails or takes too long, records wait;
+    beyond `limit` of them the oldest stay, the newest are dropped and counted. Failure, dropping
+    and recovery are events themselves, told when they begin, not every second.
 
     Args:
         limit: how many records may wait; about half a kilobyte each.
@@ -45,6 +45,7 @@ class QueuedSink(EventSinkProtocol, ABC):
         self._ending = False
         self._lost = 0
         self._failing = False
+        self._told = False
         self._thread: threading.Thread | None = None
 
     @abstractmethod
@@ -78,6 +79,7 @@ class QueuedSink(EventSinkProtocol, ABC):
                 self._queue.append((evt.time, line))
             else:
                 self._lost += 1
+                self._tell_degraded("records come faster than they can be written")
         if self._queue and (
             isinstance(evt.payload, CollectorHeartbeat)
             or (evt.payload.severity > Severity.INFO and not self._failing)
@@ -119,18 +121,18 @@ class QueuedSink(EventSinkProtocol, ABC):
                 return
             for _ in range(written):
                 queue.popleft()
-        if self._failing:
-            self._failing = False
-            lost, self._lost = self._lost, 0
+        self._failing = False
+        if self._told:
+            lost, self._lost, self._told = self._lost, 0, False
             self._ctx.emit(CollectorSinkRecovered(sink=self.name, lost=lost))
 
     def _degraded(self, error: OSError) -> None:
-        if self._failing or self._ending:
-            return
         self._failing = True
         where = f"{error.filename}: " if error.filename else ""
-        self._ctx.emit(
-            CollectorSinkDegraded(
-                sink=self.name, error=f"{where}{error.strerror or error}", lost=self._lost
-            )
-        )
+        self._tell_degraded(f"{where}{error.strerror or error}")
+
+    def _tell_degraded(self, error: str) -> None:
+        if self._told or self._ending:
+            return
+        self._told = True
+        self._ctx.emit(CollectorSinkDegraded(sink=self.name, error=error, lost=self._lost))
