@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bussdcc import Runtime, message
+from bussdcc import Process, Runtime, Service, message
 from bussdcc.event import Event, SubscriptionProtocol
 from bussdcc.io import EventSinkProtocol
 from bussdcc.message import Message
@@ -114,7 +114,17 @@ class CollectorRuntime(Runtime):
             sink.start(self.ctx)
             self._subscriptions.append(self.events.subscribe(Message, sink.handle))
         self._subscriptions.append(self.events.subscribe(Message, self._watch))
+        self._listeners = _listeners(self)
         super().boot()
+
+    def _dispatch(self, evt: Event[Message]) -> None:
+        """As bussdcc dispatches, to those parts that handle events at all.
+
+        It asks every part about every event, and the supervisor which services run; most parts
+        here only emit, and this is a good part of what a second costs.
+        """
+        for part, dispatch in self._listeners:
+            dispatch(part, evt)
 
     def shutdown(self, reason: str | None = None) -> None:
         self.end(reason)
@@ -135,6 +145,7 @@ class CollectorRuntime(Runtime):
         self.ctx.emit(message.RuntimeShuttingDown(reason=reason))
         in_time = self._within("services", self._stop_services)
         in_time &= self._within("interfaces, processes and devices", self._stop_parts)
+        in_time &= self.bus.drain(self.deadline)  # it may have drops to tell: nothing comes after
         self.ctx.emit(message.RuntimeShutdown(version=self.version))
         in_time &= self._deliver_and_cancel()
         self._booted = False
@@ -239,6 +250,22 @@ class CollectorRuntime(Runtime):
         finally:
             for number, handler in zip(numbers, before, strict=True):
                 signal.signal(number, handler)
+
+
+def _listeners(runtime: Runtime) -> list[tuple[Any, Callable[[Any, Event[Message]], None]]]:
+    """Processes, interfaces and services that override `handle_event`, each with its dispatcher."""
+    parts = [*runtime.processes.list(), *runtime.interfaces.list()]
+    listeners: list[tuple[Any, Callable[[Any, Event[Message]], None]]] = [
+        (part, runtime._dispatch_to_process)
+        for part in parts
+        if type(part).handle_event is not Process.handle_event
+    ]
+    listeners += [
+        (service, runtime._dispatch_to_service)
+        for service in runtime.services.list()
+        if type(service).handle_event is not Service.handle_event
+    ]
+    return listeners
 
 
 def leave(status: int) -> None:
