@@ -1,7 +1,7 @@
 """Real processes for tests: started until they say that they are ready, and always ended.
 
-    with start_collector(tmp_path) as collector:
-        reply = collector.request("ping")
+with start_collector(tmp_path) as collector:
+    reply = collector.request("ping")
 """
 
 import json
@@ -216,7 +216,9 @@ def start_collector(
             "--state": endpoints[1],
             "--data-dir": str(tmp_path / "data"),
         }
-        given = [part for key, value in defaults.items() if key not in args for part in (key, value)]
+        given = [
+            part for key, value in defaults.items() if key not in args for part in (key, value)
+        ]
         command = [sys.executable, "-m", module, *given, *args]
         with running(command, tmp_path, env=env, stdout=stdout, ready=ready) as process:
             yield process
