@@ -18,13 +18,13 @@ from typing import Any
 
 from flask import Flask, Response, jsonify, render_template, request
 from flask_socketio import SocketIO, join_room
+from health_wire import CollectorTimeout, ProtocolError
 from werkzeug.exceptions import HTTPException
 
 from health_webui import catalogue, render
 from health_webui.assets import Assets
 from health_webui.fleet import Fleet, Follower
 from health_webui.verdict import coverage, problems
-from health_wire import CollectorTimeout, ProtocolError
 
 FLEET_ROOM = "fleet"
 _HISTORY_SECONDS = range(10, 86401)
@@ -148,6 +148,11 @@ def _error(error: HTTPException) -> tuple[str, int]:
     return render_template("error.html", root=root, message=message), error.code or 500
 
 
+def engine_of(sockets: SocketIO) -> Any:
+    """The engineio server below: connections and their queues."""
+    return sockets.server.eio  # type: ignore[attr-defined]
+
+
 def _sockets(app: Flask, fleet: Fleet, assets: Assets) -> SocketIO:
     sockets = SocketIO(
         app,
@@ -164,8 +169,9 @@ def _sockets(app: Flask, fleet: Fleet, assets: Assets) -> SocketIO:
     def connect() -> None:
         """Remembers the TCP connection, which the guard against slow browsers may have to cut."""
         websocket = request.environ.get("wsgi.websocket")
-        engine = sockets.server.eio
-        sid = sockets.server.manager.eio_sid_from_sid(request.sid, "/")  # type: ignore[attr-defined]
+        engine = engine_of(sockets)
+        manager = sockets.server.manager  # type: ignore[attr-defined]
+        sid = manager.eio_sid_from_sid(request.sid, "/")  # type: ignore[attr-defined]
         if websocket is not None and sid in engine.sockets:
             engine.sockets[sid].tcp = websocket.handler.socket
 

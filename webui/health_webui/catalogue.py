@@ -191,7 +191,9 @@ def _card(given: Any, fields: tuple[Field, ...], title: str) -> Card:
 
 def _chart(given: dict[str, Any], fields: tuple[Field, ...]) -> Chart | None:
     rows = _one(given.get("rows"), fields)
-    series = tuple(f for f in _pick(given.get("series"), rows.fields if rows else fields) if f.history)
+    series = tuple(
+        f for f in _pick(given.get("series"), rows.fields if rows else fields) if f.history
+    )
     if _text(given.get("kind")) != "lines" or not series:
         return None
     bounds = given.get("range")

@@ -154,7 +154,7 @@ SETTINGS: dict[str, Setting] = {
     name: next(a for a in get_args(hint) if isinstance(a, Setting))
     for name, hint in get_type_hints(Config, include_extras=True).items()
 }
-_DEFAULTS = {field.name: field.default for field in fields(Config)}
+_DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(Config)}
 
 
 @dataclass(slots=True, frozen=True)
@@ -263,3 +263,7 @@ def example() -> str:
             f"#{key} = {_toml(_DEFAULTS[key])}"
         )
     return "\n\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":  # writes the example file anew
+    Path(__file__).with_name("config.example.toml").write_text(example(), encoding="utf-8")

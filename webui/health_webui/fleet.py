@@ -11,13 +11,16 @@ from typing import Any
 
 import zmq
 from gevent.lock import BoundedSemaphore
+from health_wire import CollectorClient, ProtocolError, protocol, tree
 
 from health_webui import verdict
 from health_webui.catalogue import Catalogue
 from health_webui.config import Endpoints
 from health_webui.verdict import Verdict
-from health_wire import CollectorClient, ProtocolError, protocol, tree
 
+# A collector that keeps every sample for exactly as long as is asked for has, by the time the
+# request arrives, let go of the first ones, and would answer from a coarser record.
+_KEPT_MARGIN_SECONDS = 3.0
 _HISTORY_AGE_SECONDS = 1.0  # browsers that come back together are answered from one request
 
 
@@ -120,7 +123,7 @@ class Follower:
 
     def _history_of(self, names: list[str], end: float, seconds: int) -> dict[str, Any]:
         """One request; where the collector does not know one of the names, each by itself."""
-        window = {"start": end - seconds, "end": end + 5}
+        window = {"start": end - seconds + _KEPT_MARGIN_SECONDS, "end": end + 5}
         try:
             return self.client.request("history", series=names, **window)
         except ProtocolError as error:
@@ -132,7 +135,8 @@ class Follower:
         merged: dict[str, Any] = {}
         for answer in answers:
             merged |= answer.get("series") or {}
-        last = next((a for a in reversed(answers) if "resolution_seconds" in a), {})
+        none: dict[str, Any] = {}
+        last = next((a for a in reversed(answers) if "resolution_seconds" in a), none)
         return {"resolution_seconds": last.get("resolution_seconds"), "series": merged}
 
     def _clock_of_host(self) -> float:

@@ -18,9 +18,7 @@ _LOG = logging.getLogger(__name__)
 
 def close_slow(engine: Any, limit: int = MAX_QUEUED) -> list[str]:
     """Cuts every connection of the engineio server with more than `limit` queued packets."""
-    slow = [
-        sid for sid, client in list(engine.sockets.items()) if client.queue.qsize() > limit
-    ]
+    slow = [sid for sid, client in list(engine.sockets.items()) if client.queue.qsize() > limit]
     for sid in slow:
         client = engine.sockets.pop(sid, None)
         if client is None:

@@ -1,15 +1,16 @@
 """Forwards what collectors say to the browsers that watch them: one message per host and tick.
 
-    collector -> CollectorClient -> Relay -> FrameBuffer -> Socket.IO room of the host
+collector -> CollectorClient -> Relay -> FrameBuffer -> Socket.IO room of the host
 """
 
 import time
 from collections.abc import Callable
 from typing import Any
 
+from health_wire import CollectorTimeout, Event, Link, ProtocolError, Snapshot, Update, tree
+
 from health_webui import catalogue
 from health_webui.fleet import Follower
-from health_wire import CollectorTimeout, Event, Link, ProtocolError, Snapshot, Update, tree
 
 # What belongs to one tick arrives within a few milliseconds; waiting this long after the first
 # event gathers it into one message, and nobody sees the delay.

@@ -58,7 +58,12 @@ class MetricView:
     metric: Metric
     sample: Any
     status: str
-    words: str
+    reason: str
+
+    @property
+    def words(self) -> str:
+        words = _STATES.get(self.status, "")
+        return f"{words}: {self.reason}" if words and self.reason else words
 
     @property
     def card(self) -> Card:
@@ -89,10 +94,7 @@ def _view(follower: Follower, metric: Metric) -> MetricView:
     if status not in _STATES:
         status = "ok" if sample is not None else "waiting"
     reason = told.get("reason")
-    words = _STATES.get(status, "")
-    if status != "waiting" and words and isinstance(reason, str) and reason:
-        words = f"{words}: {reason}"
-    return MetricView(metric, sample, status, words)
+    return MetricView(metric, sample, status, reason if isinstance(reason, str) else "")
 
 
 def value(field: Field, sample: Any, *, show_missing: bool = False) -> Value:

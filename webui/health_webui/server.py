@@ -6,22 +6,25 @@ Nothing is monkey-patched: Flask, Flask-SocketIO in its gevent mode and the coll
 
 import errno
 import logging
+import os
 import signal
 import sys
 from typing import Any
 
 import gevent
+import gevent.socket
 import zmq.green
 from gevent.event import Event
 from gevent.pywsgi import WSGIServer
-from geventwebsocket.handler import WebSocketHandler
+from geventwebsocket.handler import WebSocketHandler  # type: ignore[import-untyped]
 
 from health_webui import assets, guard
-from health_webui.app import FLEET_ROOM, create_app
+from health_webui.app import FLEET_ROOM, create_app, engine_of
 from health_webui.config import Config
 from health_webui.fleet import Fleet
 from health_webui.relay import Relay
 
+_BACKLOG = 256
 _STOP_SECONDS = 0.2  # for answers under way; open WebSockets never end by themselves
 
 
@@ -45,20 +48,21 @@ def serve(config: Config) -> None:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, stop.set)
-    server = WSGIServer((config.host, config.port), app, handler_class=WebSocketHandler, log=None)
-    _listen(server, config)
+    listener = _listen(config.host, config.port)
+    server = WSGIServer(listener, app, handler_class=WebSocketHandler, log=None)
+    server.start()
 
     def send(name: str, message: dict[str, Any], room: str) -> None:
         sockets.emit(name, message, to=room)
 
-    work = [gevent.spawn(Relay(follower, send).run) for follower in fleet.followers]
-    work.append(gevent.spawn(guard.watch, sockets.server.eio))
+    work: list[Any] = [gevent.spawn(Relay(follower, send).run) for follower in fleet.followers]
+    work.append(gevent.spawn(guard.watch, engine_of(sockets)))
     work.append(gevent.spawn(_beat, fleet, send))
-    failed: list[gevent.Greenlet[..., Any]] = []
+    failed: list[Any] = []
     for greenlet in work:
         greenlet.link_exception(failed.append)
         greenlet.link_exception(lambda _: stop.set())
-    _announce_ready(config.host, server.server_port)
+    _announce_ready(config.host, listener.getsockname()[1])
     stop.wait()
     server.stop(timeout=_STOP_SECONDS)
     gevent.killall(work, timeout=_STOP_SECONDS)
@@ -68,18 +72,32 @@ def serve(config: Config) -> None:
         raise CannotStart(f"stopped by an error of its own: {failed[0].exception!r}")
 
 
-def _listen(server: WSGIServer, config: Config) -> None:
-    where = f"{config.host}:{config.port}"
+def _listen(host: str, port: int) -> Any:
+    """A listening socket of gevent's; gevent's own server would leave one open that it cannot bind.
+
+    Raises:
+        CannotStart: the address cannot be listened on.
+    """
+    where = f"{host}:{port}"
+    listener = None
     try:
-        server.start()
+        found = gevent.socket.getaddrinfo(host, port, type=gevent.socket.SOCK_STREAM)
+        family, kind, protocol, _, address = found[0]
+        listener = gevent.socket.socket(family, kind, protocol)
+        listener.setsockopt(gevent.socket.SOL_SOCKET, gevent.socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
     except OSError as error:
+        if listener is not None:
+            listener.close()
         remedy = {
-            errno.EADDRINUSE: f"{where} is in use: end what listens there, or choose another --port",
+            errno.EADDRINUSE: f"{where} is in use: end what listens there, or choose a --port",
             errno.EACCES: f"{where} needs more rights: choose a --port from 1024",
-            errno.EADDRNOTAVAIL: f"{config.host} is no address of this machine: see --host",
+            errno.EADDRNOTAVAIL: f"{host} is no address of this machine: see --host",
         }
         known = remedy.get(error.errno or 0)
         raise CannotStart(known or f"cannot listen on {where}: {error.strerror or error}") from None
+    return listener
 
 
 def _beat(fleet: Fleet, send: Any) -> None:
@@ -92,8 +110,10 @@ def _beat(fleet: Fleet, send: Any) -> None:
 def _announce_ready(host: str, port: int) -> None:
     address = f"[{host}]" if ":" in host else host
     print(f"ready url=http://{address}:{port}/", file=sys.stderr, flush=True)
+    if "NOTIFY_SOCKET" not in os.environ:
+        return
     try:
         import sdnotify
-    except ImportError:  # it is only there where systemd is
+    except ImportError:  # not one of our dependencies
         return
     sdnotify.SystemdNotifier().notify("READY=1")

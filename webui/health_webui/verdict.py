@@ -82,9 +82,13 @@ def coverage(health: Any) -> str:
     checks = health.get("checks") if isinstance(health, dict) else None
     if not isinstance(checks, dict):
         return "Nothing has been checked yet"
-    known, total, absent = (_number(checks.get(k)) or 0 for k in ("known", "total", "not_applicable"))
+    known, total, absent = (
+        _number(checks.get(k)) or 0 for k in ("known", "total", "not_applicable")
+    )
     text = f"{known:.0f} of {total:.0f} checks"
-    return f"{text}; {absent:.0f} do{'es' if absent == 1 else ''} not apply here" if absent else text
+    return (
+        f"{text}; {absent:.0f} do{'es' if absent == 1 else ''} not apply here" if absent else text
+    )
 
 
 def _number(value: Any) -> float | None:

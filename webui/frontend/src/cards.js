@@ -15,7 +15,7 @@ export const write = (element, text) => {
 
 const statusWords = ({ status, reason }) => {
   const words = STATES[status] ?? "";
-  return words && reason && status !== "waiting" ? `${words}: ${reason}` : words;
+  return words && reason ? `${words}: ${reason}` : words;
 };
 
 const fillBar = (bar, value) => {
@@ -38,7 +38,7 @@ const fillFields = (scope, data, elements) => {
     const missing = text === null;
     if (missing && form === "text") {
       const line = element.closest("[data-line]");
-      if (line && !scope.classList.contains("facts")) line.hidden = true;
+      if (line && !scope.classList.contains("kind-facts")) line.hidden = true;
       write(element, element.closest("td") ? "" : "not known");
     } else {
       const line = element.closest("[data-line]");
@@ -98,7 +98,7 @@ export class Card {
     write(this.state, words);
     if (this.absent) {
       this.absent.hidden = status.status !== "unavailable";
-      write(this.absent.querySelector("span"), words);
+      write(this.absent.querySelector("span"), status.reason ?? "");
     }
   }
 

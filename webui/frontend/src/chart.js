@@ -1,7 +1,7 @@
 // One chart: a figure with its lines, a legend with the values, and the same as a table.
 
 import uPlot from "uplot";
-import { clock, formatNumber } from "./units.js";
+import { clock, formatNumber, formatRound } from "./units.js";
 
 const HEIGHT = 150;
 const COLOURS = 8;
@@ -28,6 +28,13 @@ const stack = (columns) => {
     });
     return below;
   });
+};
+
+// Only a value without neighbours needs a point: no line shows it.
+const alone = (plot, series) => {
+  const column = plot.data[series];
+  const known = (index) => typeof column[index] === "number";
+  return column.flatMap((_, i) => (known(i) && !known(i - 1) && !known(i + 1) ? [i] : []));
 };
 
 let count = 0;
@@ -73,8 +80,15 @@ export class Chart {
     );
   }
 
+  known() {
+    return [...this.track.columns.values()].some((c) => c.some((value) => value !== null));
+  }
+
   draw(now, label) {
     this.now = now;
+    // A chart without a single figure says nothing that its card does not say better.
+    this.figure.hidden = !this.known();
+    if (this.figure.hidden) return;
     const lines = this.lines();
     const shown = lines.map((line) => line.name).join("\n");
     if (shown !== this.shown || !this.plot) this.rebuild(lines, shown);
@@ -126,7 +140,7 @@ export class Chart {
             ...axis,
             size: 64,
             ...(binary ? { incrs: BINARY_STEPS } : {}),
-            values: (_, vs) => vs.map((v) => formatNumber(v, unit).replace(/\.0+ /, " ")),
+            values: (_, vs) => vs.map((v) => formatRound(v, unit)),
           },
         ],
         series: [
@@ -135,7 +149,7 @@ export class Chart {
             label,
             stroke: colours[i],
             width: stacked ? 1 : 1.5,
-            points: { show: false },
+            points: { show: true, size: 4, width: 1, filter: alone },
             ...(stacked && i === 0 ? { fill: `${colours[i]}99` } : {}),
             ...(dash ? { dash: [4, 3] } : {}),
           })),

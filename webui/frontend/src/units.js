@@ -59,6 +59,9 @@ const FORMATS = {
 
 export const formatNumber = (value, unit) => (FORMATS[unit] ?? count)(value);
 
+// For limits and axes: 90 % rather than 90.0 %.
+export const formatRound = (value, unit) => formatNumber(value, unit).replace(/\.0+(?= |$)/, "");
+
 const pad = (number) => String(number).padStart(2, "0");
 
 // 24 h, in the reader's own zone.

@@ -1,7 +1,7 @@
 // The verdict, in the heading, the title, the favicon and, when it changes, to screen readers.
 
 import { write } from "./cards.js";
-import { clock, dateAndClock, formatNumber } from "./units.js";
+import { clock, dateAndClock, formatNumber, formatRound } from "./units.js";
 
 const WORDS = { healthy: "Healthy", warning: "Warning", critical: "Critical", unknown: "Unknown" };
 
@@ -54,7 +54,8 @@ const since = (text, now) => {
   if (!text || Number.isNaN(date.getTime())) return "";
   const passed = Math.max((now - date) / 1000, 0);
   const when = passed < 43200 ? clock(date) : dateAndClock(date);
-  return `since ${when} (${formatNumber(Math.floor(passed), "seconds")})`;
+  const long = passed < 60 ? `${Math.floor(passed)} s` : formatNumber(passed, "seconds");
+  return `since ${when} (${long})`;
 };
 
 const fillProblem = (item, problem, units, now) => {
@@ -66,7 +67,7 @@ const fillProblem = (item, problem, units, now) => {
   const unit = units(problem.metric, problem.field);
   const limit =
     typeof problem.threshold === "number" && unit
-      ? ` (limit ${formatNumber(problem.threshold, unit)})`
+      ? ` (limit ${formatRound(problem.threshold, unit)})`
       : "";
   write(item.querySelector("[data-reason]"), `${problem.reason}${limit}`);
   write(item.querySelector(".since"), since(problem.since, now));

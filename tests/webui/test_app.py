@@ -1,0 +1,241 @@
+"""Pages as they leave the server: escaped, complete without a script, and with strict headers."""
+
+import gzip
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from health_webui import catalogue
+from health_webui.app import create_app
+from health_webui.assets import Assets, File
+from health_webui.fleet import Fleet, Follower
+from health_wire import CollectorTimeout, ProtocolError
+
+from tests.webui.sample import HOSTILE, STATE, follower
+
+BUILT = Assets(
+    {
+        name: f"{name}-1"
+        for name in ("main.js", "charts.js", "style.css", "THIRD_PARTY_LICENSES.txt")
+    },
+    {
+        "main.js-1": File(
+            b"let it = 'be';" * 9, gzip.compress(b"let it = 'be';" * 9), "text/javascript"
+        )
+    },
+)
+
+
+def client(*followers: Follower, assets: Assets = BUILT) -> FlaskClient:
+    fleet = Fleet([])
+    fleet.followers = followers
+    app, _ = create_app(fleet, assets)
+    app.testing = True
+    return app.test_client()
+
+
+def text(page: str) -> str:
+    """What a person reads: without templates, tags and repeated blanks."""
+    page = re.sub(r"<(template|script|title|svg)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]*>", " ", page).split())
+
+
+def test_the_first_response_carries_the_current_values() -> None:
+    read = text(client(follower()).get("/").text)
+    for expected in (
+        "3 of 4 checks; 1 does not apply here",
+        "91.3 % full",
+        "Size 22.9 GiB",
+        "Spare not known",
+        "Made 2026-01-01 12:00 UTC",
+        "0 /s",
+        "Stuck now No",
+        "Stuck once not known",
+    ):
+        assert expected in read, read
+
+
+@pytest.mark.parametrize("path", ["/", "/host/x"])
+def test_texts_of_a_collector_are_text_and_nothing_else(path: str) -> None:
+    many = (follower(), follower(host="x"))
+    for page in (client(*many).get(path).text, client(follower()).get("/").text):
+        assert HOSTILE not in page
+        assert "<script>alert" not in page
+        assert not re.search(r"<[^>]*\son\w+=", page)
+
+
+def test_the_scripts_plan_cannot_end_its_element() -> None:
+    made = follower()
+    assert made.catalogue is not None
+    made.catalogue = catalogue.parse(DESCRIBED_WITH_HOSTILE_TITLE)
+    page = client(made).get("/").text
+    plan = re.search(r'<script type="application/json" id="plan">(.*?)</script>', page, re.DOTALL)
+    assert plan is not None
+    assert json.loads(plan[1])[0]["charts"][0]["title"] == "</script><script>alert(1)</script>"
+
+
+DESCRIBED_WITH_HOSTILE_TITLE: dict[str, Any] = {
+    "metrics": [
+        {
+            "name": "x",
+            "state": "x",
+            "fields": [{"name": "y", "kind": "gauge", "unit": "count", "history": True}],
+            "charts": [
+                {"kind": "lines", "title": "</script><script>alert(1)</script>", "series": ["y"]}
+            ],
+        }
+    ]
+}
+
+
+def state(**changes: Any) -> dict[str, Any]:
+    return {**STATE, **changes}
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "words"),
+    [
+        ("waiting", None, "Waiting for the first sample"),
+        ("denied", "join the group", "Permission denied: join the group"),
+        ("failing", "EIO", "Failing: EIO"),
+    ],
+)
+def test_what_is_missing_says_why(status: str, reason: str | None, words: str) -> None:
+    device = {**STATE["device"], "tank": None}
+    told = {"metrics": {"tank": {"status": status, "reason": reason}}}
+    page = client(follower(state(device=device, collector=told))).get("/").text
+    card = page[page.index('id="metric-tank"') : page.index('id="metric-pipes"')]
+    assert f">{words}</p>" in card
+    assert '<div class="body" data-body hidden>' in card
+
+
+def test_what_a_machine_does_not_have_folds_into_a_list() -> None:
+    device = {**STATE["device"], "tank": None}
+    told = {"metrics": {"tank": {"status": "unavailable", "reason": "no tank"}}}
+    page = client(follower(state(device=device, collector=told))).get("/").text
+    assert re.search(r'id="metric-tank"[^>]* hidden>', page)
+    assert re.search(r'<li data-absent="tank"><strong>Tank</strong> <span>no tank</span>', page)
+
+
+def test_what_hardly_ever_changes_stands_last() -> None:
+    page = client(follower()).get("/").text
+    assert re.findall(r'data-metric="(\w+)"', page) == ["tank", "pipes", "valve", "plate"]
+
+
+def test_no_bar_and_no_text_is_styled_in_place() -> None:
+    assert not re.search(r"<[^>]*\sstyle=|<style", client(follower()).get("/").text)
+
+
+def test_a_stale_collectors_page_says_so_without_a_script() -> None:
+    page = client(follower(status="stale")).get("/").text
+    assert '<h1 id="verdict" data-status="stale">' in page
+    assert 'class="stale"' in page
+    assert "<title>Stale: no data for" in page
+
+
+def test_before_a_collector_was_seen_the_page_says_where_it_looks() -> None:
+    made = follower()
+    made.client.host, made.catalogue = None, None
+    read = text(client(made).get("/").text)
+    assert "Unknown: never seen" in read
+    assert "Never seen: connecting to ipc:///nowhere/events and ipc:///nowhere/state" in read
+
+
+def test_without_a_front_end_the_page_says_so() -> None:
+    page = client(follower(), assets=Assets()).get("/").text
+    assert "The front end is not built." in page
+    assert "/static/" not in page
+    assert "The front end is not built." not in client(follower()).get("/").text
+
+
+def test_many_hosts_are_a_list_with_the_worst_first() -> None:
+    healthy = follower(state(health={"status": "healthy", "summary": "fine"}), host="fine")
+    page = (
+        client(healthy, follower(host="bad"), follower(host="gone", status="stale")).get("/").text
+    )
+    assert re.findall(r'<a href="host/\w+">(\w+)</a>', page) == ["bad", "gone", "fine"]
+
+
+def test_every_address_in_a_page_is_relative() -> None:
+    made = follower(host="pi"), follower()
+    for path in ("/", "/host/pi", "/nowhere/at/all"):
+        page = client(*made).get(path).text
+        addresses = re.findall(r'(?:href|src)="([^"]*)"', page)
+        assert addresses
+        assert not [
+            a
+            for a in addresses
+            if a.startswith("/")
+            or "//" in a.removeprefix("data:image/svg+xml,").replace("http://www.w3.org", "")
+        ]
+
+
+@pytest.mark.parametrize("path", ["/", "/host/none", "/static/none", "/api/host/none/history"])
+def test_every_response_has_the_headers_that_keep_others_out(path: str) -> None:
+    headers = client(follower()).get(path).headers
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+
+
+def test_assets_are_compressed_and_kept() -> None:
+    response = client(follower()).get("/static/main.js-1", headers={"Accept-Encoding": "gzip, br"})
+    assert response.headers["Content-Encoding"] == "gzip"
+    assert "immutable" in response.headers["Cache-Control"]
+    assert "Accept-Encoding" in response.headers["Vary"]
+    assert gzip.decompress(response.data) == BUILT.files["main.js-1"].content
+    plain = client(follower()).get("/static/main.js-1")
+    assert plain.data == BUILT.files["main.js-1"].content
+    assert "Content-Encoding" not in plain.headers
+
+
+def test_a_page_is_compressed_and_not_kept() -> None:
+    response = client(follower()).get("/", headers={"Accept-Encoding": "gzip"})
+    assert response.headers["Cache-Control"] == "no-store"
+    assert gzip.decompress(response.data).startswith(b"<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("", 200), ("?seconds=60", 200), ("?seconds=0", 400), ("?seconds=999999", 400)],
+)
+def test_history_is_asked_for_within_limits(
+    monkeypatch: pytest.MonkeyPatch, query: str, status: int
+) -> None:
+    made = follower()
+    answers: Mapping[str, dict[str, Any]] = {
+        "ping": {"time": "2026-01-01T00:00:00Z"},
+        "history": {"resolution_seconds": None, "series": {}},
+    }
+    monkeypatch.setattr(made.client, "request", lambda op, **_: answers[op])
+    assert client(made).get(f"/api/host/{made.key}/history{query}").status_code == status
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(CollectorTimeout("silent"), 504), (ProtocolError("busy", "later"), 502)]
+)
+def test_a_collector_that_does_not_answer_is_an_error_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
+) -> None:
+    made = follower()
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(made.client, "request", fail)
+    response = client(made).get(f"/api/host/{made.key}/history")
+    assert response.status_code == status
+    assert response.json is not None
+    assert response.json["message"] == str(error)
+
+
+def test_nothing_can_be_changed_by_a_request() -> None:
+    app, _ = create_app(Fleet([]), Assets())
+    methods = {method for rule in app.url_map.iter_rules() for method in rule.methods or ()}
+    assert methods <= {"GET", "HEAD", "OPTIONS"}

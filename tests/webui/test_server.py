@@ -1,0 +1,90 @@
+"""The process as it is started: what it says, and how it ends."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.running import environment, start_webui
+
+
+def fails(tmp_path: Path, *args: str) -> tuple[int, str]:
+    """Exit status and standard error of a run that has to end by itself."""
+    (tmp_path / "empty.toml").touch()
+    done = subprocess.run(
+        [sys.executable, "-m", "health_webui", "--config", str(tmp_path / "empty.toml"), *args],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+def test_a_taken_port_is_named_with_a_remedy(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        status, said = fails(tmp_path, "--port", str(port))
+    assert status == 1
+    assert said.splitlines() == [
+        f"health-webui: 127.0.0.1:{port} is in use: end what listens there, or choose a --port"
+    ]
+
+
+def test_an_address_of_another_machine_is_named(tmp_path: Path) -> None:
+    status, said = fails(
+        tmp_path, "--host", "192.0.2.1", "--port", "0", "--allow-remote-without-password"
+    )
+    assert (status, said.count("\n")) == (1, 1)
+    assert "192.0.2.1 is no address of this machine" in said
+
+
+def test_other_machines_are_kept_out_unless_told(tmp_path: Path) -> None:
+    status, said = fails(tmp_path, "--host", "0.0.0.0", "--port", "0")
+    assert (status, said.count("\n")) == (1, 1)
+    assert "allow_remote_without_password = true" in said
+
+
+@pytest.mark.parametrize(
+    "args", [("--port", "x"), ("--collector", "one"), ("--nonsense",), ("nonsense",)]
+)
+def test_a_wrong_command_line_is_status_2(tmp_path: Path, args: tuple[str, ...]) -> None:
+    status, said = fails(tmp_path, *args)
+    assert status == 2
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_cleanly_within_a_second(tmp_path: Path, number: signal.Signals) -> None:
+    with start_webui(tmp_path) as webui:
+        with urllib.request.urlopen(webui.url, timeout=10) as response:
+            assert b"Never seen" in response.read()
+        begun = time.monotonic()
+        assert webui.stop(number) == 0
+        assert time.monotonic() - begun < 1.0
+        assert webui.stderr.splitlines() == [f"ready url={webui.url}"]
+
+
+def test_check_config_says_where_values_come_from(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "health_webui", "check-config", "--port", "9"],
+        env=environment({"HEALTH_WEBUI_HOST": "::1"}),
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+        cwd=tmp_path,
+    )
+    lines = [line.split("  # ") for line in done.stdout.splitlines()]
+    assert {setting.strip(): source for setting, source in lines} == {
+        'host = "::1"': "HEALTH_WEBUI_HOST",
+        "port = 9": "--port",
+        'collector = ["tcp://127.0.0.1:8087,tcp://127.0.0.1:8088"]': "default",
+        "allow_remote_without_password = false": "default",
+    }
