@@ -109,7 +109,7 @@ class MetricHistory:
             return
         low, mean, high = {}, {}, {}
         for name, column in self._fine.columns.items():
-            known = [v for v in column[-self._begun :] if v == v]  # noqa: PLR0124 without NaN
+            known = [v for v in column[-self._begun :] if not math.isnan(v)]
             if known:
                 low[name], high[name] = min(known), max(known)
                 mean[name] = sum(known) / len(known)
