@@ -7,6 +7,7 @@ environment, which beats the file, which beats the default.
 """
 
 import argparse
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -256,6 +257,8 @@ def _line_of(text: str, key: str) -> str:
         stripped = line.split("#")[0].strip()
         if stripped.startswith("["):
             current = stripped.strip("[]").replace(" ", "").replace('"', "")
+            if current == key:
+                return f":{number_}"
         left = stripped.partition("=")[0].replace(" ", "").replace('"', "")
         if left and (f"{current}.{left}".lstrip(".") == key or (current == table and left == name)):
             return f":{number_}"
@@ -283,11 +286,8 @@ def show(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, tuple | list):
         return "[" + ", ".join(show(v) for v in value) + "]"
-    if isinstance(value, float):
-        return f"{value:g}" if value != int(value) else f"{value:.1f}"
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
+    if isinstance(value, str):  # TOML's basic strings are JSON's, but for DEL
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return "" if value is None else str(value)
 
 
