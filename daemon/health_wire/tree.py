@@ -41,10 +41,11 @@ def put(root: FrozenDict, path: str, value: Any) -> FrozenDict:
     """A tree like `root` with `value` at the dotted `path`; shares everything else with it.
 
     Raises:
-        ValueError: an empty path, or one that runs through something that is not a dict.
+        ValueError: a path with an empty part, or one that runs through something that is not a
+            dict. Null counts as nothing: it stands where figures can no longer be had.
     """
-    head, _, rest = path.partition(".")
-    if not head:
+    head, dot, rest = path.partition(".")
+    if not head or (dot and not rest):
         raise ValueError(f"not a state path: {path!r}")
     if rest:
         below = root.get(head)
