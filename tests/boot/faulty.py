@@ -21,11 +21,13 @@ if fault == "mount":  # not a fault of ours: it has to be borne each time
 elif marker.exists():
     fault = "none"
 
-from health_collectord.cli import main
-from health_collectord.interfaces.state import StateEndpoint
-from health_collectord.metrics.memory import MemoryReader
-from health_collectord.processes.system import SystemProcess
-from health_collectord.sinks.jsonl import JsonlSink
+# Only now: the package is not on this interpreter's path, and a mount's fault comes before it.
+from health_collectord.cli import main  # noqa: E402
+from health_collectord.interfaces.state import StateEndpoint  # noqa: E402
+from health_collectord.metrics.disk import DiskReader  # noqa: E402
+from health_collectord.metrics.memory import MemoryReader  # noqa: E402
+from health_collectord.processes.system import SystemProcess  # noqa: E402
+from health_collectord.sinks.jsonl import JsonlSink  # noqa: E402
 
 
 def hang():
@@ -58,6 +60,7 @@ def leak():
 
 
 def late():
+    marker.touch()
     time.sleep(2.5)
     MemoryReader.read = read
 
@@ -68,6 +71,8 @@ if fault == "dispatch":
     after(3, hang, SystemProcess, "handle_event")
 elif fault == "reader":
     after(3, hang, MemoryReader, "read")
+elif fault == "service":  # a reader that may block, and so has a service of its own
+    after(3, hang, DiskReader, "read")
 elif fault == "endpoint":
     after(0, die, StateEndpoint, "_serve")
 elif fault == "sink":

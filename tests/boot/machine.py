@@ -52,10 +52,11 @@ def command(*words: str | Path, check: bool = True, **options: Any) -> subproces
         "PATH": f"{_PATH}:{os.environ.get('PATH', '')}",
         "LC_ALL": "C.UTF-8",
     }
+    given = {} if "input" in options else {"stdin": subprocess.DEVNULL}
     done = subprocess.run(
         [str(word) for word in words],
-        env=environment, text=True, stdin=subprocess.DEVNULL if "input" not in options else None,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **{"timeout": 280, **options},
+        env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        **{"timeout": 280, **given, **options},
     )  # fmt: skip
     if check:
         assert done.returncode == 0, f"{words}: status {done.returncode}\n{done.stdout}"
@@ -268,6 +269,11 @@ class Machine:
         self.run(
             "sh", "-c", f"mkdir -p $(dirname {path}); cat > {path}; chmod {mode} {path}", input=text
         )
+
+    def copy(self, file: Path, path: str) -> None:
+        """Brings a file of the host's into the booted machine."""
+        with file.open("rb") as content:
+            self.run("sh", "-c", f"cat > {path}", stdin=content)
 
     def read(self, path: str) -> str:
         return str(self.run("cat", path).stdout)

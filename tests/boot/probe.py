@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import time
+from pathlib import Path
 
 libc = ctypes.CDLL(None, use_errno=True)
 ARM = os.uname().machine == "aarch64"
@@ -69,7 +70,7 @@ def cgroup():
     return named if os.path.isdir(named) else "/sys/fs/cgroup"
 
 
-status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
 found = {
     "NoNewPrivileges": status["NoNewPrivs"].strip(),
     "CapabilityBoundingSet": int(status["CapBnd"], 16),
@@ -80,7 +81,7 @@ found = {
     "StateDirectory": attempt(lambda: touch(os.environ.get("STATE_DIRECTORY", "/none"))),
     "ConfigurationDirectory": attempt(lambda: touch("/etc")),
     "PrivateTmp": os.path.exists("/tmp/on-the-host"),
-    "PrivateUsers": open("/proc/self/uid_map").read().split()[2],
+    "PrivateUsers": Path("/proc/self/uid_map").read_text().split()[2],
     "PrivateIPC": os.stat("/proc/self/ns/ipc").st_ino,
     "ProtectProc": os.path.exists("/proc/1/status"),
     "ProcSubset": os.path.exists("/proc/stat"),
