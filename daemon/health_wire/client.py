@@ -111,6 +111,9 @@ class CollectorClient:
         clock: monotonic seconds.
         timeout: seconds to wait for the reply to a request.
 
+    Raises:
+        ValueError: an endpoint is not one.
+
     Attributes:
         state: the state tree, `tree.FrozenDict`; empty before the first snapshot.
         host, epoch, seq: what the state belongs to; None, None and 0 before that.
@@ -138,11 +141,18 @@ class CollectorClient:
         self.seq = 0
         self.status: LinkStatus = "connecting"
         self._synced = False
-        self._left: set[str] = set()  # epochs that are over
+        self._joined = False  # whether an event has come: from then on a hole is a loss
+        self._left: set[str] = set()  # epochs that are over, while their events may still come
         self._next_try = self._clock()
         self._heard = self._clock()
         self._reconnect_at = self._heard + protocol.STALE_AFTER_SECONDS
-        self._subscriber = self._subscribe()
+        try:
+            _open(self._context, zmq.REQ, state).close()
+            self._subscriber = self._subscribe()
+        except ValueError:
+            if self._own_context:
+                self._context.term()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -236,6 +246,7 @@ class CollectorClient:
             updates.append(Link("stale", silent))
         if now >= self._reconnect_at:
             self._reconnect_at = now + protocol.STALE_AFTER_SECONDS
+            self._left.clear()
             self._subscriber.close()
             self._subscriber = self._subscribe()
 
@@ -250,10 +261,11 @@ class CollectorClient:
                 time=_text(reply, "time"),
                 state=tree.freeze(_object(reply, "state")),
             )
-        except (CollectorTimeout, ProtocolError):
+        except (CollectorTimeout, ProtocolError, RecursionError):  # the last: nested too deeply
             self._next_try = self._clock() + _RETRY_SECONDS
             return False
         if self.epoch is not None and snapshot.epoch != self.epoch:
+            updates.append(Gap(self.epoch, self.seq + 1, None, "restart"))
             self._left.add(self.epoch)
         self._left.discard(snapshot.epoch)
         self.host, self.epoch, self.seq = snapshot.host, snapshot.epoch, snapshot.seq
@@ -283,24 +295,20 @@ class CollectorClient:
         elif event.epoch != self.epoch:
             self._begin_epoch(event, updates)
         elif event.seq > self.seq + 1:
-            updates.append(Gap(event.epoch, self.seq + 1, event.seq - 1, "lost"))
+            if self._joined:
+                updates.append(Gap(event.epoch, self.seq + 1, event.seq - 1, "lost"))
             self._synced = False
             self._synchronise(updates)
         if self._synced and event.epoch == self.epoch:
+            self._joined = True
             self._apply(event, updates)
 
     def _begin_epoch(self, event: Event, updates: list[Update]) -> None:
         """An event of another epoch: a daemon that started anew, or a straggler of an older one."""
-        old, seq = self.epoch, self.seq
-        found: list[Update] = []
+        before = self.epoch
         self._synced = False
-        if not self._synchronise(found):
-            return
-        if self.epoch == old:
+        if self._synchronise(updates) and self.epoch == before:
             self._left.add(event.epoch)
-        elif old is not None:
-            updates.append(Gap(old, seq + 1, None, "restart"))
-        updates.extend(found)
 
     def _apply(self, event: Event, updates: list[Update]) -> None:
         if event.seq <= self.seq:
@@ -311,7 +319,7 @@ class CollectorClient:
                 return
         try:
             self.state = tree.apply(self.state, event.name, event.data)
-        except ValueError:  # a value where a subtree should be: our state is not the collector's
+        except (ValueError, RecursionError):  # no path, or one through a value: not our state
             self._synced = False
             return
         self.seq = event.seq
@@ -335,7 +343,7 @@ def _event(frames: list[bytes]) -> Event | None:
             data=tree.freeze(body.get("data")),
             replay=body.get("replay") is True,
         )
-    except ProtocolError:
+    except (ProtocolError, RecursionError):
         return None
 
 
