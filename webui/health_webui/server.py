@@ -39,16 +39,18 @@ def serve(config: Config) -> None:
         CannotStart: the address cannot be listened on, or an endpoint cannot be one.
     """
     logging.basicConfig(format="health-webui: %(message)s", level=logging.WARNING)
+    listener = _listen(config.host, config.port)
     context = zmq.green.Context()
     try:
         fleet = Fleet(config.collector, context)
     except ValueError as error:
+        listener.close()
+        context.destroy(linger=0)
         raise CannotStart(str(error)) from None
     app, sockets = create_app(fleet, assets.load())
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, stop.set)
-    listener = _listen(config.host, config.port)
     server = WSGIServer(listener, app, handler_class=WebSocketHandler, log=None)
     server.start()
 

@@ -1,0 +1,89 @@
+"""axe-core finds nothing, and what it cannot see: width, targets, the keyboard."""
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Open, start_pi
+from tests.running import Running, start_collector, start_webui
+
+VIEWS = [(scheme, width) for scheme in ("light", "dark") for width in (1440, 390)]
+
+
+def violations(page: Page, axe: str) -> list[Any]:
+    page.evaluate(axe)
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
+    return [(v["id"], [node["html"][:200] for node in v["nodes"]]) for v in found]
+
+
+def live(page: Page) -> None:
+    expect(page.locator("#link")).to_contain_text("Live")
+    expect(page.locator("figure.chart:not([hidden])").first).to_be_visible()
+
+
+@pytest.mark.parametrize(("scheme", "width"), VIEWS)
+def test_axe_finds_nothing_on_a_live_page(
+    open_page: Open, tmp_path: Path, axe: str, scheme: str, width: int
+) -> None:
+    with (
+        start_pi(tmp_path) as collector,
+        start_webui(tmp_path, collector) as webui,
+    ):
+        page = open_page(webui.url, scheme=scheme, width=width)
+        live(page)
+        page.get_by_role("button", name="View as table").first.click()
+        assert violations(page, axe) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        small = page.locator("a:visible, button:visible").evaluate_all(
+            """all => all.map(e => [e.textContent, e.getBoundingClientRect()])
+                .filter(([, box]) => box.height < 44 && box.bottom > 0 && box.right > 0)
+                .map(([text, box]) => `${text}: ${box.height}`)"""
+        )
+        assert small == []
+
+
+@pytest.mark.parametrize(("scheme", "width"), VIEWS)
+def test_axe_finds_nothing_while_nothing_is_known(
+    open_page: Open, tmp_path: Path, axe: str, scheme: str, width: int
+) -> None:
+    with start_webui(
+        tmp_path, args=("--collector", f"ipc://{tmp_path}/e,ipc://{tmp_path}/s")
+    ) as webui:
+        page = open_page(webui.url, scheme=scheme, width=width)
+        expect(page.locator("#link")).to_have_text("Connecting")
+        assert violations(page, axe) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_axe_finds_nothing_on_a_stale_page(open_page: Open, tmp_path: Path, axe: str) -> None:
+    with (
+        start_collector(tmp_path, transport="ipc") as collector,
+        start_webui(tmp_path, collector) as webui,
+    ):
+        pages = [open_page(webui.url, scheme=scheme) for scheme in ("light", "dark")]
+        for page in pages:
+            live(page)
+        collector.send(signal.SIGSTOP)
+        for page in pages:
+            expect(page.locator("h1")).to_contain_text("Stale")
+            assert violations(page, axe) == []
+        collector.send(signal.SIGCONT)
+
+
+def test_the_keyboard_reaches_the_content_and_the_tables(open_page: Open, webui: Running) -> None:
+    page = open_page(webui.url)
+    live(page)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.tagName") == "BUTTON":
+            break
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.getAttribute('aria-expanded')") == "true"
+    expect(page.locator("figure.chart table").first).to_be_visible()

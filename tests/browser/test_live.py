@@ -1,0 +1,160 @@
+"""The page while all is well."""
+
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import CDPSession, Page, expect
+
+from tests.browser.conftest import Open, start_pi
+from tests.running import Running, start_collector, start_webui
+
+MAX_KILOBYTES = 48
+MAX_KILOBYTES_WITH_CHARTS = 72
+MAX_REQUESTS = 4
+
+
+def tick(page: Page) -> str:
+    """The time of the newest frame, which the page shows beside Live."""
+    return page.locator("#link").inner_text()
+
+
+def wait_for_ticks(page: Page, count: int = 2) -> list[str]:
+    expect(page.locator("#link")).to_contain_text("Live")
+    seen = [tick(page)]
+    while len(seen) <= count:
+        page.wait_for_function(
+            "before => document.getElementById('link').innerText !== before", arg=seen[-1]
+        )
+        seen.append(tick(page))
+    return seen
+
+
+def test_values_change_every_second(open_page: Open, webui: Running) -> None:
+    page = open_page(webui.url)
+    page.evaluate(
+        """() => {
+            window.changes = 0;
+            const what = { characterData: true, childList: true, subtree: true };
+            const cards = document.querySelector('.cards');
+            new MutationObserver(() => window.changes += 1).observe(cards, what);
+        }"""
+    )
+    wait_for_ticks(page, 3)
+    assert page.evaluate("window.changes") > 0
+    assert not page.locator(".stale").count()
+
+
+def test_the_first_response_is_complete_without_a_script(
+    open_page: Open, webui: Running, collector: Running
+) -> None:
+    expect(open_page(webui.url).locator("#coverage")).to_contain_text(" checks")
+    page = open_page(webui.url, script=False)
+    expect(page.locator("h1")).not_to_contain_text("never seen")
+    cards = page.locator("article.card")
+    assert cards.count() == len(collector.request("describe")["metrics"])
+    assert "Without JavaScript" in page.locator("noscript").inner_text()
+
+
+def test_few_requests_and_bytes_until_the_first_live_update(
+    open_page: Open, webui: Running
+) -> None:
+    page = open_page("about:blank")
+    devtools: CDPSession = page.context.new_cdp_session(page)
+    devtools.send("Network.enable")
+    urls: dict[str, str] = {}
+    sizes: dict[str, int] = {}
+    live: list[str] = []
+
+    def frame(message: dict[str, Any]) -> None:
+        payload, request = message["response"]["payloadData"], message["requestId"]
+        if not live:
+            sizes[request] = sizes.get(request, 0) + len(payload.encode())
+        if payload.startswith('42["frame"'):
+            live.append(payload)
+
+    def finished(message: dict[str, Any]) -> None:
+        if not live:
+            sizes[message["requestId"]] = int(message["encodedDataLength"])
+
+    def asked(request: str, url: str) -> None:
+        if not live and not url.startswith("data:"):
+            urls[request] = url
+
+    devtools.on("Network.requestWillBeSent", lambda m: asked(m["requestId"], m["request"]["url"]))
+    devtools.on("Network.webSocketCreated", lambda m: asked(m["requestId"], m["url"]))
+    devtools.on("Network.loadingFinished", finished)
+    devtools.on("Network.webSocketFrameReceived", frame)
+    page.goto(webui.url)
+    wait_for_ticks(page, 1)
+    # The charts' code and their history are asked for beside it, and are not waited for.
+    aside = {request for request, url in urls.items() if "/charts-" in url or "/api/" in url}
+    needed = sum(sizes.get(request, 0) for request in urls if request not in aside) / 1000
+    every = sum(sizes.values()) / 1000
+    print(f"{needed:.1f} kB in {len(urls) - len(aside)} requests; with charts {every:.1f} kB")
+    assert len(urls) - len(aside) <= MAX_REQUESTS, urls
+    assert needed <= MAX_KILOBYTES
+    assert every <= MAX_KILOBYTES_WITH_CHARTS
+
+
+def test_charts_are_filled_from_history_and_go_on(open_page: Open, webui: Running) -> None:
+    wait_for_ticks(open_page(webui.url), 4)
+    page = open_page(webui.url)
+    chart = page.locator("figure.chart:not([hidden])").first
+    expect(chart.locator("canvas")).to_be_visible()
+    chart.get_by_role("button", name="View as table").click()
+    table = chart.get_by_role("table")
+    expect(table).to_be_visible()
+    assert chart.locator("[role=img]").get_attribute("aria-label")
+    known = page.locator("figure.chart:not([hidden]) .legend b").first
+    expect(known).not_to_have_text("no data")
+    wait_for_ticks(page, 2)
+
+
+def test_a_raspberry_pi_shows_its_flags_and_every_metric_has_its_place(
+    open_page: Open, tmp_path: Path
+) -> None:
+    with start_pi(tmp_path) as collector:
+        metrics = collector.request("describe")["metrics"]
+        with start_webui(tmp_path, collector) as webui:
+            page = open_page(webui.url)
+            wait_for_ticks(page, 1)
+            assert page.locator("#host").inner_text() == "pi4"
+            for metric in metrics:
+                name = metric["name"]
+                card = page.locator(f"[data-metric='{name}']")
+                absent = page.locator(f"[data-absent='{name}']")
+                assert card.is_visible() != absent.is_visible(), name
+                if metric["card"]["kind"] == "flags" and card.is_visible():
+                    expect(card.get_by_role("heading", name="Now")).to_be_visible()
+                    expect(card.get_by_role("heading", name="Since boot")).to_be_visible()
+
+
+def test_a_policy_without_inline_scripts_holds(open_page: Open, webui: Running) -> None:
+    page = open_page(webui.url, interrupted=True)
+    wait_for_ticks(page, 1)
+    page.evaluate(
+        """() => {
+            const script = document.createElement('script');
+            script.textContent = 'window.ran = true';
+            document.body.append(script);
+        }"""
+    )
+    assert page.evaluate("window.ran") is None
+
+
+def test_many_hosts_are_listed_and_lead_to_their_pages(open_page: Open, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    with (
+        start_collector(tmp_path / "a", "--host-id", "first", transport="ipc") as first,
+        start_collector(tmp_path / "b", "--host-id", "second", transport="ipc") as second,
+        start_webui(tmp_path, first, second) as webui,
+    ):
+        page = open_page(webui.url)
+        expect(page.locator("tbody tr")).to_have_count(2)
+        expect(page.locator("tbody")).not_to_contain_text("never seen")
+        page.get_by_role("link", name="second").click()
+        wait_for_ticks(page, 1)
+        assert page.locator("#host").inner_text() == "second"
+        page.get_by_role("link", name="All hosts").click()
+        expect(page.locator("tbody tr")).to_have_count(2)
