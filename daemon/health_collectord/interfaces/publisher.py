@@ -60,8 +60,10 @@ class EventPublisher(Process):
     def stop(self, ctx: ContextProtocol) -> None:  # noqa: ARG002 the protocol's signature
         socket, self._socket = self._socket, None
         if socket is not None:
+            monitor, self._monitor = self._monitor, None
             socket.disable_monitor()
-            self._monitor = None
+            if monitor is not None:
+                monitor.close(linger=0)
             socket.close(linger=200)
 
     def handle_event(self, ctx: ContextProtocol, evt: Event[Message]) -> None:  # noqa: ARG002

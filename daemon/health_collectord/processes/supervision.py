@@ -11,13 +11,14 @@ from health_collectord.runtime.grid import GridService
 from health_collectord.runtime.systemd import Notifier
 
 _ALLOWANCE = 5.0  # seconds that a service may be late, and a thread take to answer
+_PATIENCE = 5.0  # seconds that a first sample may take; a metric can wait for ever for a rate
 
 
 class SupervisionProcess(Process):
     """Watches from within the dispatch: when events stop, so do the signs of life.
 
     Every heartbeat comes through here. The collector is ready when every metric has either
-    published a sample or said why it cannot. It is alive while heartbeats are dispatched, every
+    published a sample or said why it cannot, or has had five seconds for it. It is alive while heartbeats are dispatched, every
     service ticks within its allowance, and every I/O thread answers; whatever is not, the
     watchdog is not fed any more. A mount that hangs is none of that: it is a status.
 
@@ -53,6 +54,7 @@ class SupervisionProcess(Process):
         self._subscribers = subscribers
         self.interval = interval
         self._ready: Callable[[], None] | None = ready
+        self._begun = 0.0
         self._fed = 0.0
         self._answers = -1
 
@@ -64,7 +66,10 @@ class SupervisionProcess(Process):
             self._beat(ctx, evt, evt.payload.monotonic_seconds)
 
     def _beat(self, ctx: ContextProtocol, evt: SequencedEvent, now: float) -> None:
-        if self._ready is not None and "waiting" not in self._statuses.values():
+        self._begun = self._begun or now
+        if self._ready is not None and (
+            "waiting" not in self._statuses.values() or now - self._begun > _PATIENCE
+        ):
             ready, self._ready = self._ready, None
             ready()
         if not self._notifier.active:
