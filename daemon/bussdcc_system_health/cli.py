@@ -78,16 +78,18 @@ class _Child:
             preexec_fn=_die_with_parent,
         )
         assert self._process.stderr is not None
-        threading.Thread(
+        self._follower = threading.Thread(
             target=self._follow, args=(self._process.stderr, happenings), daemon=True
-        ).start()
+        )
+        self._follower.start()
 
     def _follow(self, lines: IO[str], happenings: "Queue[_Happening]") -> None:
-        for line in lines:
-            if line.startswith("ready "):
-                happenings.put(("ready", line.strip(), 0))
-            else:
-                sys.stderr.write(line)
+        with lines:
+            for line in lines:
+                if line.startswith("ready "):
+                    happenings.put(("ready", line.strip(), 0))
+                else:
+                    sys.stderr.write(line)
         happenings.put(("ended", "", self._process.wait()))
 
     def end(self) -> None:
@@ -97,6 +99,7 @@ class _Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._follower.join(1.0)
 
 
 _libc = ctypes.CDLL(None)

@@ -56,7 +56,8 @@ def _run(config: configuration.Config, reread: Callable[[], configuration.Config
 
     def ready(collector: Collector) -> None:
         endpoints = f"events={collector.publisher.endpoint} state={collector.state.endpoint}"
-        print(f"ready {endpoints}", file=sys.stderr, flush=True)
+        sys.stderr.write(f"ready {endpoints}\n")  # in one write: the log writes there as well
+        sys.stderr.flush()
 
     try:
         status = Collector(config, reread).serve(ready)
