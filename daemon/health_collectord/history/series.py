@@ -107,15 +107,21 @@ class MetricHistory:
         """Ten-second figures of each column, from the samples that are still there at its end."""
         if self._bucket is None:
             return
-        low, mean, high = {}, {}, {}
-        for name, column in self._fine.columns.items():
-            known = [v for v in column[-self._begun :] if not math.isnan(v)]
-            if known:
-                low[name], high[name] = min(known), max(known)
-                mean[name] = sum(known) / len(known)
-        t = self._bucket * BUCKET_SECONDS
-        for columns, figures in ((self._low, low), (self._mean, mean), (self._high, high)):
-            columns.append(t, figures)
+        t, low, mean, high = self._bucket * BUCKET_SECONDS, {}, {}, {}
+        for name in self._fine.columns:
+            figures = self._under_way(name)
+            if figures is not None:
+                low[name], mean[name], high[name] = figures
+        for columns, values in ((self._low, low), (self._mean, mean), (self._high, high)):
+            columns.append(t, values)
+
+    def _under_way(self, name: str) -> tuple[float, float, float] | None:
+        """Smallest, mean and largest of a column in the bucket that is under way."""
+        column = self._fine.columns.get(name)
+        if column is None or not self._begun:
+            return None
+        known = [v for v in column[-self._begun :] if not math.isnan(v)]
+        return (min(known), sum(known) / len(known), max(known)) if known else None
 
     def names(self) -> set[str]:
         with self._lock:
@@ -124,20 +130,27 @@ class MetricHistory:
     def query(self, name: str, start: float | None, end: float, points: int) -> Points:
         """The series from `start` (None: from the first) to `end`, at most `points` points.
 
-        Every sample where those reach back to `start`, ten-second figures otherwise; either is
+        Every sample, unless ten-second figures reach further back towards `start`; either is
         merged further where there would be too many points.
         """
         with self._lock:
-            fine_from = self._fine.t[0] if self._fine.t else math.inf
-            reach = start if start is not None else (self._mean.t[0] if self._mean.t else fine_from)
-            if reach >= fine_from or not self._mean.t:
-                rows = _rows(self._fine, (self._fine,) * 3, name)
-                step, resolution = self.interval, None
-            else:
-                rows = _rows(self._mean, (self._low, self._mean, self._high), name)
-                step = resolution = max(BUCKET_SECONDS, self.interval)
-        kept = [row for row in _ascending(rows) if reach <= row[0] <= end]
-        return _merge(list(_with_gaps(kept, step)), points, resolution, step)
+            fine = _rows(self._fine, (self._fine,) * 3, name)
+            coarse = _rows(self._mean, (self._low, self._mean, self._high), name)
+            last = self._under_way(name)
+            if last is not None and self._bucket is not None:
+                coarse.append((self._bucket * BUCKET_SECONDS, *last))
+        fine, coarse = (
+            [
+                row
+                for row in _ascending(rows)
+                if (start is None or row[0] >= start) and row[0] <= end
+            ]
+            for rows in (fine, coarse)
+        )
+        step = max(BUCKET_SECONDS, self.interval)
+        if coarse and (not fine or coarse[0][0] + step <= fine[0][0]):
+            return _merge(list(_with_gaps(coarse, step)), points, step, step)
+        return _merge(list(_with_gaps(fine, self.interval)), points, None, self.interval)
 
 
 _Row = tuple[float, float, float, float]
