@@ -77,6 +77,7 @@ class HealthProcess(Process):
         self._units = {e.name: _units(e) for e, _, _ in entries}
         self._now = 0.0
         self._changed = True
+        self._said: dict[str, Any] | None = None
         self._periodic = [m for m in self._metrics.values() if not m.entry.metric.on_change]
 
     def handle_event(self, ctx: ContextProtocol, evt: Event[Message]) -> None:
@@ -202,7 +203,9 @@ class HealthProcess(Process):
                 "not_applicable": not_applicable,
             },
         }
-        ctx.events.emit(Event(time=evt.time, payload=HealthUpdated(health=health)))
+        if health != self._said:
+            self._said = health
+            ctx.events.emit(Event(time=evt.time, payload=HealthUpdated(health=health)))
 
 
 def _why(metric: _Metric) -> str:
