@@ -52,6 +52,7 @@ def create_app(fleet: Fleet, assets: Assets) -> tuple[Flask, SocketIO]:
         value=render.value,
         percentage=render.percentage,
         level=render.level,
+        utc=render.utc,
     )
     _add_pages(app, fleet)
     _add_api(app, fleet)

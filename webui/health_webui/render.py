@@ -116,12 +116,16 @@ def _flag(_: Field, given: Any) -> str | None:
     return ("Yes" if given else "No") if isinstance(given, bool) else None
 
 
-def _time(_: Field, given: Any) -> str | None:
-    """In UTC: the browser, which knows the reader's zone, writes it anew."""
+def utc(given: Any) -> str | None:
+    """A time in UTC: the browser, which knows the reader's zone, writes it anew."""
     try:
         return f"{datetime.fromisoformat(given).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def _time(_: Field, given: Any) -> str | None:
+    return utc(given)
 
 
 def _rows(_: Field, given: Any) -> str | None:

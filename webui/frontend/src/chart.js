@@ -41,7 +41,8 @@ let count = 0;
 
 export class Chart {
   constructor(place, declared, track, { span, sync }) {
-    Object.assign(this, { declared, track, span, sync, plot: null, shown: "", at: null });
+    Object.assign(this, { declared, track, span, sync });
+    Object.assign(this, { plot: null, drawn: [], shown: "", at: null });
     this.id = `chart-${(count += 1)}`;
     this.canvas = make("div", { className: "plot" });
     this.canvas.setAttribute("role", "img");
@@ -56,6 +57,7 @@ export class Chart {
     const title = make("h3", { textContent: declared.title });
     const head = make("figcaption", {}, title, this.toggle);
     this.figure = make("figure", { className: "chart" }, head, this.canvas, this.legend, this.table);
+    this.figure.hidden = true; // until there is something to show
     place.append(this.figure);
     new ResizeObserver(() => this.resize()).observe(this.canvas);
   }
