@@ -94,6 +94,7 @@ class HealthProcess(Process):
         elif isinstance(payload, CollectorConfigured):
             for key, value in payload.changed.items():
                 self._configure(key, value)
+            self._changed = True  # there may be more checks now, or fewer
         elif isinstance(payload, CollectorHeartbeat):  # the last event of each tick
             self._now = payload.monotonic_seconds
             self._grow_stale()
