@@ -1,0 +1,224 @@
+"""The verdict, from samples, statuses and heartbeats alone."""
+
+from typing import Any
+
+from health_collectord.messages import (
+    CollectorConfigured,
+    CollectorHeartbeat,
+    HealthUpdated,
+    MetricLost,
+    MetricStatus,
+)
+from health_collectord.processes.health import HealthProcess
+from health_collectord.vocabulary import Above, Below, Raised, Rule
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.declarations import RULES, metric, sample
+from tests.doubles import Context, sequenced
+
+ROWS = (Above("level_percent", warning=80.0, critical=90.0, rows="rows"),)
+
+
+class Judge:
+    """A health process with a second between what is said and the next."""
+
+    def __init__(self, rules: tuple[Rule, ...] = RULES, interval: float = 1.0, **given: Any):
+        self.process = HealthProcess(((metric(rules=rules, **given), rules, interval),))
+        self.second = 0
+        self.seq = 0
+
+    def hear(self, payload: Any) -> list[dict[str, Any]]:
+        self.seq += 1
+        ctx = Context()
+        self.process.handle_event(ctx, sequenced(payload, self.seq, self.second))
+        assert all(isinstance(p, HealthUpdated) for p in ctx.payloads)
+        assert all(e.time == sequenced(payload, 1, self.second).time for e in ctx.emitted)
+        return [p.health for p in ctx.payloads]
+
+    def status(self, status: str = "ok", reason: str | None = None) -> None:
+        told = MetricStatus(metric="probe", status=status, reason=reason, since="")
+        assert self.hear(told) == []
+
+    def beat(self, after: int = 1) -> list[dict[str, Any]]:
+        self.second += after
+        seconds = float(self.second)
+        return self.hear(CollectorHeartbeat(monotonic_seconds=1000 + seconds, uptime_seconds=1.0))
+
+    def sample(self, *args: Any, **rows: Any) -> list[dict[str, Any]]:
+        """What a whole tick with this sample leads to."""
+        assert self.hear(sample(*args, **rows)) == []
+        return self.beat()
+
+
+def test_nothing_is_known_before_the_first_sample() -> None:
+    [health] = Judge().beat()
+    assert health == {
+        "status": "unknown",
+        "summary": "probe has no sample yet",
+        "problems": [],
+        "checks": {"known": 0, "total": 1, "not_applicable": 0},
+    }
+
+
+def test_healthy_is_said_once() -> None:
+    judge = Judge()
+    judge.status()
+    [health] = judge.sample(50.0)
+    assert (health["status"], health["summary"]) == ("healthy", "all checks passed")
+    assert health["checks"] == {"known": 1, "total": 1, "not_applicable": 0}
+    assert judge.sample(51.0) == []
+
+
+def test_a_problem_begins_worsens_and_ends() -> None:
+    judge = Judge()
+    judge.status()
+    judge.sample(50.0)
+    [warning] = judge.sample(80.0)  # a value equal to the threshold counts
+    assert warning["status"] == "warning"
+    assert warning["summary"] == "probe 80 %"
+    assert warning["problems"] == [
+        {
+            "metric": "probe", "row": None, "field": "used_percent", "value": 80.0,
+            "threshold": 80.0, "severity": "warning", "since": "2026-01-01T12:00:01.000Z",
+            "reason": "probe 80 %",
+        }
+    ]  # fmt: skip
+    assert judge.sample(85.0) == []
+    [critical] = judge.sample(95.55)
+    assert critical["status"] == "critical"
+    assert critical["problems"][0]["threshold"] == 90.0
+    assert critical["problems"][0]["since"] == "2026-01-01T12:00:01.000Z"  # of the problem
+    [better] = judge.sample(81.0)
+    assert better["status"] == "warning"
+    [healthy] = judge.sample(79.9)
+    assert (healthy["status"], healthy["problems"]) == ("healthy", [])
+
+
+def test_each_row_is_judged_and_the_worst_comes_first() -> None:
+    judge = Judge(ROWS)
+    judge.status()
+    [health] = judge.sample(1.0, **{"/": 85.0, "/home": 95.0, "/boot": 10.0})
+    assert health["status"] == "critical"
+    assert [(p["row"], p["severity"]) for p in health["problems"]] == [
+        ("/home", "critical"),
+        ("/", "warning"),
+    ]
+    assert health["summary"] == "probe /home level percent 95 %; probe / level percent 85 %"
+    [fewer] = judge.sample(1.0, **{"/": 85.0})
+    assert [p["row"] for p in fewer["problems"]] == ["/"]
+
+
+def test_below_and_raised() -> None:
+    low = Judge((Below("used_percent", warning=20.0, critical=10.0),))
+    low.status()
+    [health] = low.sample(20.0)
+    assert health["status"] == "warning"
+    [health] = low.sample(9.0)
+    assert health["status"] == "critical"
+    raised = Judge((Raised("used_percent", "critical"),))
+    raised.status()
+    [health] = raised.sample(True)
+    assert (health["status"], health["summary"]) == ("critical", "used percent")
+    assert health["problems"][0]["threshold"] is None
+    [health] = raised.sample(False)
+    assert health["status"] == "healthy"
+
+
+def test_a_figure_that_this_machine_has_not_is_no_check() -> None:
+    judge = Judge()
+    judge.status()
+    [health] = judge.sample(None)
+    assert health["status"] == "healthy"
+    assert health["checks"] == {"known": 0, "total": 0, "not_applicable": 1}
+
+
+def test_a_metric_that_this_machine_has_not_is_no_check_either() -> None:
+    judge = Judge()
+    judge.status("unavailable", "no such thing")
+    [health] = judge.beat()
+    assert health["status"] == "healthy"
+    assert health["checks"] == {"known": 0, "total": 0, "not_applicable": 1}
+
+
+def test_what_cannot_be_read_is_unknown_and_no_longer_a_problem() -> None:
+    judge = Judge()
+    judge.status()
+    assert judge.sample(95.0)[0]["status"] == "critical"
+    judge.status("failing", "broken")
+    assert judge.hear(MetricLost(event="system.probe.updated")) == []
+    [health] = judge.beat()
+    assert health["status"] == "unknown"
+    assert health["summary"] == "probe cannot be read"
+    assert health["problems"] == []
+    judge.status("denied")
+    assert judge.beat()[0]["summary"] == "probe not permitted"
+    judge.status()
+    assert judge.sample(10.0)[0]["status"] == "healthy"
+
+
+def test_a_sample_that_does_not_come_is_unknown_after_three_intervals_and_two_seconds() -> None:
+    judge = Judge(interval=10.0)
+    judge.status()
+    judge.sample(10.0)
+    assert judge.beat(32) == []
+    [health] = judge.beat(1)
+    assert (health["status"], health["summary"]) == ("unknown", "probe stale")
+    [health] = judge.sample(10.0)
+    assert health["status"] == "healthy"
+
+
+def test_what_is_published_on_change_does_not_grow_stale() -> None:
+    judge = Judge(on_change=True)
+    judge.status()
+    judge.sample(10.0)
+    assert judge.beat(10_000) == []
+
+
+def test_a_rule_without_thresholds_is_no_check() -> None:
+    judge = Judge((Above("used_percent"),))
+    judge.status()
+    [health] = judge.sample(100.0)
+    assert health["status"] == "healthy"
+    assert health["checks"] == {"known": 0, "total": 0, "not_applicable": 0}
+
+
+def test_a_reload_changes_thresholds_and_intervals() -> None:
+    judge = Judge()
+    judge.status()
+    judge.sample(50.0)
+    judge.hear(CollectorConfigured(changed={"metrics.probe.used_percent_warning": 40.0}))
+    assert judge.sample(50.0)[0]["problems"][0]["threshold"] == 40.0
+    judge.hear(
+        CollectorConfigured(
+            changed={
+                "metrics.probe.used_percent_warning": False,
+                "metrics.probe.used_percent_critical": False,
+                "metrics.other.used_percent_warning": 1.0,
+                "interval": 3.0,
+            }
+        )
+    )
+    [health] = judge.sample(50.0)
+    assert health["status"] == "healthy"
+    assert health["checks"]["total"] == 0
+    judge.hear(CollectorConfigured(changed={"metrics.probe.used_percent_warning": 99.0}))
+    assert judge.beat()[0]["checks"]["total"] == 1  # said without waiting for another change
+    judge.hear(CollectorConfigured(changed={"metrics.probe.interval": 100.0}))
+    judge.sample(50.0)
+    assert judge.beat(300) == []
+
+
+@given(st.lists(st.none() | st.floats(0, 100), max_size=30))
+def test_the_verdict_that_stands_is_the_one_the_last_sample_gives(
+    levels: list[float | None],
+) -> None:
+    judge = Judge()
+    judge.status()
+    stands = judge.beat()[-1]["status"]
+    for level in levels:
+        said = judge.sample(level)
+        assert len(said) <= 1
+        stands = said[0]["status"] if said else stands
+        worst = "healthy" if level is None or level < 80 else "warning"
+        assert stands == ("critical" if level is not None and level >= 90 else worst)
