@@ -1,0 +1,72 @@
+"""The columns behind a chart: what is not known is a break, and history joins what came live."""
+
+import json
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+
+from tests.running import ROOT
+
+MODULE = (ROOT / "webui/frontend/src/track.js").as_uri()
+
+
+def run(steps: str) -> dict[str, list[Any]]:
+    """The columns of a track of one-second samples that keeps 60 s, after the steps."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node runs the page's own module here")
+    program = (
+        f"import {{ Track }} from {json.dumps(MODULE)};"
+        "const track = new Track(1, 60);"
+        "const add = (t, v) => track.add(t, new Map(Object.entries(v)));"
+        f"{steps};"
+        "console.log(JSON.stringify({ t: track.t, ...Object.fromEntries(track.columns) }));"
+    )
+    done = subprocess.run(
+        [node, "--no-warnings", "--input-type=module", "-"],
+        input=program,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_three_intervals_of_silence_are_a_break() -> None:
+    assert run("add(1, {a: 1}); add(3.9, {a: 2}); add(6.9, {a: 3})") == {
+        "t": [1, 3.9, 4.9, 6.9],
+        "a": [1, 2, None, 3],
+    }
+
+
+def test_a_series_that_comes_or_goes_is_null_where_it_is_not() -> None:
+    assert run("add(1, {a: 1}); add(2, {a: 2, b: 5}); add(3, {b: 6})") == {
+        "t": [1, 2, 3],
+        "a": [1, 2, None],
+        "b": [None, 5, 6],
+    }
+
+
+def test_the_same_sample_again_and_a_clock_set_back_replace_what_they_deny() -> None:
+    assert run("add(1, {a: 1}); add(2, {a: 2}); add(2, {a: 7})") == {"t": [1, 2], "a": [1, 7]}
+    assert run("add(8, {a: 1}); add(9, {a: 2}); add(1, {a: 3})") == {"t": [1], "a": [3]}
+
+
+def test_history_comes_before_what_came_live_and_does_not_bridge_what_is_missing() -> None:
+    history = "track.fill({a: {t: [1, 2], avg: [10, 20]}, b: {t: [2], avg: [5]}})"
+    assert run(f"add(2, {{a: 21}}); add(3, {{a: 30}}); {history}") == {
+        "t": [1, 2, 3],
+        "a": [10, 20, 30],
+        "b": [None, 5, None],
+    }
+    assert run(f"add(30, {{a: 30}}); {history}")["a"] == [10, 20, None, 30]
+
+
+def test_what_is_past_the_span_is_let_go() -> None:
+    kept = run("for (let t = 0; t < 200; t += 1) add(t, {a: t})")
+    assert kept["t"][0] == kept["a"][0] == 136
+    assert kept["t"][-1] == 199
