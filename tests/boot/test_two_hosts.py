@@ -1,0 +1,148 @@
+"""The page on another host: a link between two machines that goes silent, and comes back."""
+
+import json
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.boot.machine import Machine, command, until
+
+COLLECTOR, WEBUI = "10.77.1.2", "10.77.2.2"
+PAGE = "http://127.0.0.1:8086"
+_INSTALL = ("apt-get", "install", "-y", "--no-install-recommends")
+_SILENCE = 20.0
+
+
+class Router:
+    """What is between the two: it forwards, or swallows everything without a word."""
+
+    def __init__(self) -> None:
+        self.id = f"bt{secrets.token_hex(3)}"
+        command("ip", "netns", "add", self.id)
+
+    def connect(self, machine: Machine, number: int) -> None:
+        """Gives the machine the address 10.77.NUMBER.2 and this way to the others."""
+        here, there = f"{self.id}-{number}", f"{self.id}+{number}"
+        inside = ("nsenter", "-t", str(machine.leader), "-n", "ip")
+        command("ip", "link", "add", here, "type", "veth", "peer", "name", there)
+        command("ip", "link", "set", here, "netns", self.id)
+        command("ip", "link", "set", there, "netns", str(machine.leader), "name", "eth0")
+        self._run("ip", "addr", "add", f"10.77.{number}.1/24", "dev", here)
+        self._run("ip", "link", "set", here, "up")
+        command(*inside, "addr", "add", f"10.77.{number}.2/24", "dev", "eth0")
+        command(*inside, "link", "set", "eth0", "up")
+        command(*inside, "route", "add", "default", "via", f"10.77.{number}.1")
+
+    def forward(self, on: bool) -> None:
+        # Without forwarding the kernel drops what is for others, and says nothing to anybody.
+        self._run("sh", "-c", f"echo {int(on)} > /proc/sys/net/ipv4/ip_forward")
+
+    def close(self) -> None:
+        command("ip", "netns", "del", self.id, check=False)
+
+    def _run(self, *words: str) -> None:
+        command("ip", "netns", "exec", self.id, *words)
+
+
+@contextmanager
+def installed(name: str, suite: str, package: Path, work: Path) -> Iterator[Machine]:
+    with Machine(name, suite, work) as machine:
+        machine.put_packages(package)
+        machine.boot()
+        machine.run(*_INSTALL, f"/root/{package.name}")
+        yield machine
+
+
+@pytest.fixture(scope="module")
+def hosts(packages: dict[str, Path], work: Path) -> Iterator[tuple[Machine, Machine, Router]]:
+    """A collector on bookworm, the page on trixie, and the router between them."""
+    with (
+        installed("observed", "bookworm", packages["health-collectord"], work) as collector,
+        installed("viewer", "trixie", packages["health-webui"], work) as webui,
+    ):
+        router = Router()
+        try:
+            router.connect(collector, 1)
+            router.connect(webui, 2)
+            router.forward(True)
+            yield collector, webui, router
+        finally:
+            router.close()
+
+
+def link(webui: Machine) -> str:
+    """How the page says that the link is, or why it does not say."""
+    page = webui.fetch(PAGE)
+    found = re.search(r'data-link="(\w+)"', page)
+    return found[1] if found else page
+
+
+def verdict(webui: Machine) -> str:
+    found = re.search(r'id="verdict" data-status="(\w+)"', webui.fetch(PAGE))
+    return found[1] if found else ""
+
+
+def is_live(webui: Machine) -> bool:
+    return link(webui) == "live" and verdict(webui) in ("healthy", "warning")
+
+
+def test_the_page_shows_another_host_through_silence(
+    hosts: tuple[Machine, Machine, Router],
+) -> None:
+    collector, webui, router = hosts
+    endpoints = [f"tcp://{COLLECTOR}:{port}" for port in (8087, 8088)]
+    webui.write(
+        "/etc/health-webui/config.toml", f"collector = {json.dumps([','.join(endpoints)])}\n"
+    )
+    webui.run("systemctl", "restart", "health-webui")
+    # Control: it shows nothing of a collector that only listens on its own loopback.
+    assert "observed" not in webui.fetch(PAGE)
+    config = 'data_dir = "/var/lib/health-collectord"\n'
+    config += 'events = "tcp://0.0.0.0:8087"\nstate = "tcp://0.0.0.0:8088"\n'
+    collector.write("/etc/health-collectord/config.toml", config)
+    refused = collector.run("systemctl", "restart", "health-collectord", check=False)
+    assert refused.returncode != 0, "it listens for everybody without being told so"
+    collector.write(
+        "/etc/health-collectord/config.toml", f"{config}allow_remote_plaintext = true\n"
+    )
+    collector.run("systemctl", "reset-failed", "health-collectord")
+    collector.run("systemctl", "start", "health-collectord")
+    until(lambda: is_live(webui), 15, lambda: webui.fetch(PAGE))
+    assert "observed" in webui.fetch(PAGE)
+    webui.run("systemctl", "is-active", "health-webui")
+    time.sleep(6)  # some history before the silence
+
+    router.forward(False)
+    cut = time.time()
+    until(lambda: link(webui) == "stale", 4, lambda: link(webui))
+    stale = time.time() - cut
+    assert verdict(webui) == "stale"
+    assert collector.run("systemctl", "is-active", "health-collectord").returncode == 0
+    time.sleep(_SILENCE - (time.time() - cut))
+    assert link(webui) == "stale"
+
+    router.forward(True)
+    restored = time.time()
+    until(lambda: is_live(webui), 3, lambda: link(webui))
+    print(f"stale after {stale:.1f} s, live {time.time() - restored:.1f} s after the restoration")
+    until(lambda: no_gap(webui, cut, restored), 5, lambda: times(webui, cut))
+
+
+def times(webui: Machine, begin: float) -> list[float]:
+    """When the samples of memory were taken that the charts show, from a moment on."""
+    seconds = int(time.time() - begin) + 6  # the page asks for less than it is asked for
+    reply = json.loads(webui.fetch(f"{PAGE}/api/host/observed/history?seconds={seconds}"))
+    name = next(name for name in reply["series"] if "memory" in name)
+    return list(reply["series"][name]["t"])
+
+
+def no_gap(webui: Machine, begin: float, end: float) -> bool:
+    """Whether there is a sample for each second of the silence."""
+    found = [t for t in times(webui, begin) if begin - 1.5 < t < end + 1.5]
+    return len(found) >= end - begin and all(b - a < 1.5 for a, b in pairwise(found))
