@@ -17,10 +17,11 @@ _PATIENCE = 5.0  # seconds that a first sample may take; a metric can wait for e
 class SupervisionProcess(Process):
     """Watches from within the dispatch: when events stop, so do the signs of life.
 
-    Every heartbeat comes through here. The collector is ready when every metric has either
-    published a sample or said why it cannot, or has had five seconds for it. It is alive while heartbeats are dispatched, every
-    service ticks within its allowance, and every I/O thread answers; whatever is not, the
-    watchdog is not fed any more. A mount that hangs is none of that: it is a status.
+    Every heartbeat comes through here. The collector is ready when every metric has published a
+    sample, or said why it cannot, or has had five seconds for it. It is alive while heartbeats
+    are dispatched, every service ticks within its allowance, and every I/O thread answers;
+    whatever is not, the watchdog is not fed any more. A mount that hangs is none of that: it is
+    a status.
 
     Args:
         metrics: the names of the metrics that are observed.

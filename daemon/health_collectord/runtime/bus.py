@@ -67,6 +67,7 @@ class OrderedBus(EventBusProtocol):
         self._turn = threading.Lock()
         self._dispatcher: int | None = None
         self._subscriptions: tuple[_Subscription, ...] = ()
+        self._by_type: dict[type, tuple[_Subscription, ...]] = {}
         self._change = threading.Lock()
         self._dropped = 0
         self.seq = 0
@@ -82,12 +83,14 @@ class OrderedBus(EventBusProtocol):
         subscription = _Subscription(self, event_type, handler)
         with self._change:
             self._subscriptions = (*self._subscriptions, subscription)
+            self._by_type = {}
         return subscription
 
     def unsubscribe(self, subscription: SubscriptionProtocol) -> None:
         self.drain()
         with self._change:
             self._subscriptions = tuple(s for s in self._subscriptions if s is not subscription)
+            self._by_type = {}
 
     def emit(self, event: Event[Message]) -> None:
         payload = event.payload
@@ -154,14 +157,20 @@ class OrderedBus(EventBusProtocol):
             _log.exception("an event that cannot be encoded was dropped: %r", payload)
             return
         self.seq += 1
-        for subscription in self._subscriptions:
-            if isinstance(payload, subscription.type):
-                try:
-                    subscription.handler(sequenced)
-                except Exception as error:  # noqa: BLE001 a handler's failure must not end the order
-                    self._report(sequenced, subscription, error)
+        for subscription in self._by_type.get(type(payload)) or self._find(type(payload)):
+            try:
+                subscription.handler(sequenced)
+            except Exception as error:  # noqa: BLE001 a handler's failure must not end the order
+                self._report(sequenced, subscription, error)
         self._committed(self.seq)
         self.advanced = monotonic()
+
+    def _find(self, payload: type) -> tuple[_Subscription, ...]:
+        """Who listens to messages of this class; kept until a subscription comes or goes."""
+        with self._change:
+            found = tuple(s for s in self._subscriptions if issubclass(payload, s.type))
+            self._by_type[payload] = found
+        return found
 
     def _report(self, event: SequencedEvent, subscription: _Subscription, error: Exception) -> None:
         trace = traceback.format_exc()

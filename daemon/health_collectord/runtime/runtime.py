@@ -112,8 +112,10 @@ class CollectorRuntime(Runtime):
         self._stopping = False
         for sink in self.sinks:
             sink.start(self.ctx)
-            self._subscriptions.append(self.events.subscribe(Message, sink.handle))
-        self._subscriptions.append(self.events.subscribe(Message, self._watch))
+            for wanted in getattr(sink, "types", (Message,)):
+                self._subscriptions.append(self.events.subscribe(wanted, sink.handle))
+        for ended in (message.ServiceFailure, message.ServiceStopped):
+            self._subscriptions.append(self.events.subscribe(ended, self._watch))
         self._listeners = _listeners(self)
         super().boot()
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bussdcc import Message, Severity, message
+from bussdcc import Message, message
 
 from health_collectord.events import SequencedEvent
 from health_collectord.messages import (
@@ -26,6 +26,7 @@ class LogSink(QueuedSink):
     """Writes to standard error, each line with its priority where the journal reads it."""
 
     name = "log"
+    at_once = True
 
     def __init__(self, fd: int = 2, *, prefixed: bool = False) -> None:
         super().__init__(limit=500)
@@ -33,8 +34,7 @@ class LogSink(QueuedSink):
         self._prefixed = prefixed
 
     def line(self, evt: SequencedEvent) -> bytes | None:
-        say = _LINES.get(type(evt.payload))
-        said = say(evt.payload) if say else _error(evt.payload)
+        said = _LINES[type(evt.payload)](evt.payload)
         if said is None:
             return None
         priority, text = said
@@ -86,15 +86,13 @@ def _stopping(said: message.RuntimeShuttingDown) -> Line:
     return 6, f"stopping: {said.reason}"
 
 
-def _error(said: Message) -> Line | None:
+def _error(said: Message) -> Line:
     """Any error of bussdcc's, such as `ServiceError`, in its own words."""
-    if said.severity < Severity.ERROR:
-        return None
     words = [str(getattr(said, name, "")) for name in ("service", "process", "handler", "error")]
     return 3, f"{type(said).__name__}: {' '.join(filter(None, words))}"
 
 
-_LINES: Mapping[type, Callable[[Any], Line | None]] = {
+_LINES: Mapping[type[Message], Callable[[Any], Line | None]] = {
     CollectorStarted: _started,
     MetricStatus: _status,
     HealthUpdated: _health,
@@ -103,4 +101,9 @@ _LINES: Mapping[type, Callable[[Any], Line | None]] = {
     CollectorEventsDropped: _dropped,
     CollectorConfigured: _configured,
     message.RuntimeShuttingDown: _stopping,
+    message.EventSubscriberError: _error,
+    message.ProcessError: _error,
+    message.ServiceError: _error,
+    message.ServiceFailure: _error,
 }
+LogSink.types = tuple(_LINES)

@@ -32,11 +32,17 @@ class QueuedSink(EventSinkProtocol, ABC):
     beyond `limit` of them the oldest stay, the newest are dropped and counted. Failure, dropping
     and recovery are events themselves, told when they begin, not every second.
 
+    Attributes:
+        types: the classes of messages that it wants to see.
+        at_once: wake the writer for every line, where lines are few.
+
     Args:
         limit: how many records may wait; about half a kilobyte each.
     """
 
     name: str
+    types: tuple[type[Message], ...] = (Message,)
+    at_once = False
 
     def __init__(self, limit: int = 5000) -> None:
         self._limit = limit
@@ -81,7 +87,8 @@ class QueuedSink(EventSinkProtocol, ABC):
                 self._lost += 1
                 self._tell_degraded("records come faster than they can be written")
         if self._queue and (
-            isinstance(evt.payload, CollectorHeartbeat)
+            self.at_once
+            or isinstance(evt.payload, CollectorHeartbeat)
             or (evt.payload.severity > Severity.INFO and not self._failing)
         ):
             self._wake.set()
