@@ -1,0 +1,209 @@
+"""Segments: their names, their borders, and what happens when the disk says no."""
+
+import errno
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from health_collectord.sinks.jsonl import JsonlSink
+from health_collectord.sinks.queued import Record
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.doubles import START, Note, sequenced
+
+
+def record(seconds: float, number: int = 0) -> Record:
+    evt = sequenced(Note(number), number, seconds)
+    return evt.time, evt.record
+
+
+def write_all(sink: JsonlSink, *batch: Record) -> None:
+    rest = list(batch)
+    while rest:
+        written = sink.write(rest)
+        assert written >= 1
+        rest = rest[written:]
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(str(f.relative_to(directory)) for f in directory.glob("*/*"))
+
+
+def contents(directory: Path) -> list[int]:
+    return [
+        json.loads(line)["data"]["number"]
+        for name in names(directory)
+        for line in (directory / name).read_bytes().splitlines()
+    ]
+
+
+def test_segments_begin_on_utc_borders(tmp_path: Path) -> None:
+    sink = JsonlSink(tmp_path, 600)
+    write_all(sink, record(5), record(599.9), record(600), record(1199), record(1200.001))
+    sink.close()
+    assert names(tmp_path) == [
+        "2026-01-01/12-00-05.jsonl",
+        "2026-01-01/12-10-00.jsonl",
+        "2026-01-01/12-20-00.jsonl",
+    ]
+
+
+def test_a_segment_after_a_pause_is_named_after_its_first_record(tmp_path: Path) -> None:
+    sink = JsonlSink(tmp_path, 600)
+    write_all(sink, record(5), record(3700))
+    sink.close()
+    assert names(tmp_path) == ["2026-01-01/12-00-05.jsonl", "2026-01-01/13-01-40.jsonl"]
+
+
+def test_a_day_has_a_directory(tmp_path: Path) -> None:
+    sink = JsonlSink(tmp_path, 600)
+    write_all(sink, record(12 * 3600 - 1), record(12 * 3600))
+    sink.close()
+    assert names(tmp_path) == ["2026-01-01/23-59-59.jsonl", "2026-01-02/00-00-00.jsonl"]
+
+
+def test_the_next_start_goes_on_beside_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "2026-01-01").mkdir()
+    cut = tmp_path / "2026-01-01/12-00-05.jsonl"
+    cut.write_bytes(b'{"time":"2026')
+    for number in (1, 2):
+        sink = JsonlSink(tmp_path, 600)
+        write_all(sink, record(5, number))
+        sink.close()
+    assert names(tmp_path) == [
+        "2026-01-01/12-00-05.jsonl",
+        "2026-01-01/12-00-06.jsonl",
+        "2026-01-01/12-00-07.jsonl",
+    ]
+    assert cut.read_bytes() == b'{"time":"2026'
+
+
+def test_records_are_nobody_elses(tmp_path: Path) -> None:
+    sink = JsonlSink(tmp_path)
+    write_all(sink, record(5))
+    sink.close()
+    assert (tmp_path / names(tmp_path)[0]).stat().st_mode & 0o007 == 0
+
+
+@given(
+    steps=st.lists(
+        st.floats(0, 30) | st.sampled_from([-3600.0, -1.0, 86400.0, 600.0]), max_size=40
+    ),
+    seconds=st.sampled_from([1, 10, 600, 86400]),
+    cut=st.integers(1, 10),
+)
+def test_any_times_are_kept_in_order_and_each_file_is_one_segment(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[float], seconds: int, cut: int
+) -> None:
+    directory = tmp_path_factory.mktemp("records")
+    sink = JsonlSink(directory, seconds)
+    t, batch = 0.0, []
+    for number, step in enumerate(steps):
+        t += step
+        batch.append(record(t, number))
+        if len(batch) == cut:
+            write_all(sink, *batch)
+            batch = []
+    write_all(sink, *batch)
+    sink.close()
+    lines = []
+    for name in names(directory):
+        text = (directory / name).read_bytes()
+        assert text.endswith(b"\n")
+        found = [json.loads(line) for line in text.splitlines()]
+        numbers = [each["data"]["number"] for each in found]
+        assert numbers == sorted(numbers)
+        lines += numbers
+    assert sorted(lines) == list(range(len(steps)))
+
+
+class ShortOfSpace:
+    """An os.write with so many bytes of room."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.real = os.write
+
+    def __call__(self, fd: int, data: Any) -> int:
+        if self.room <= 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        data = bytes(data)[: self.room]
+        self.room -= len(data)
+        return self.real(fd, data)
+
+
+def test_a_line_that_does_not_fit_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = JsonlSink(tmp_path)
+    write_all(sink, record(5, 1), record(6, 2))
+    disk = ShortOfSpace(130)
+    monkeypatch.setattr(os, "write", disk)
+    with pytest.raises(OSError, match="No space left") as caught:
+        sink.write([record(7, 3), record(8, 4)])
+    assert caught.value.filename == str(tmp_path / "2026-01-01/12-00-05.jsonl")
+    assert contents(tmp_path) == [1, 2]
+    disk.room = 10_000
+    write_all(sink, record(7, 3), record(8, 4))
+    sink.close()
+    assert contents(tmp_path) == [1, 2, 3, 4]
+    assert len(names(tmp_path)) == 1
+
+
+def test_a_file_without_a_whole_line_is_not_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = JsonlSink(tmp_path)
+    disk = ShortOfSpace(10)
+    monkeypatch.setattr(os, "write", disk)
+    for _ in range(3):
+        with pytest.raises(OSError, match="No space left"):
+            sink.write([record(7, 3)])
+        assert names(tmp_path) == []
+    disk.room = 10_000
+    write_all(sink, record(7, 3))
+    sink.close()
+    assert contents(tmp_path) == [3]
+
+
+def test_where_it_cannot_even_be_taken_back_a_new_file_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = JsonlSink(tmp_path)
+    write_all(sink, record(5, 1))
+    monkeypatch.setattr(os, "write", ShortOfSpace(10))
+
+    def no(*_: Any) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "ftruncate", no)
+    with pytest.raises(OSError, match="No space left"):
+        sink.write([record(6, 2)])
+    monkeypatch.undo()
+    write_all(sink, record(6, 2))
+    sink.close()
+    assert names(tmp_path) == ["2026-01-01/12-00-05.jsonl", "2026-01-01/12-00-06.jsonl"]
+
+
+def test_a_directory_that_cannot_be_made_is_tried_again(tmp_path: Path) -> None:
+    blocked = tmp_path / "history"
+    blocked.write_text("a file in the way")
+    sink = JsonlSink(blocked)
+    for _ in range(2):
+        with pytest.raises(OSError, match="Not a directory"):
+            sink.write([record(5, 1)])
+    blocked.unlink()
+    write_all(sink, record(5, 1))
+    sink.close()
+    assert contents(blocked) == [1]
+
+
+def test_a_record_is_put_where_its_own_time_falls(tmp_path: Path) -> None:
+    sink = JsonlSink(tmp_path, 600)
+    assert sink.write([record(0, 1), record(1, 2), record(600, 3)]) == 2
+    sink.close()
+    assert (START + timedelta(seconds=600)).strftime("%H-%M") == "12-10"
