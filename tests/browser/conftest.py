@@ -88,8 +88,8 @@ def watches() -> list[Watch]:
 def open_page(browser: Browser, watches: list[Watch]) -> Iterator[Open]:
     """Opens an address; at the end no page may have asked elsewhere, nor complained.
 
-    With ``interrupted=True`` the web process goes away in the test: what the browser then says of
-    failed connections is not the page's fault.
+    With ``interrupted=True`` a process goes away in the test: what the browser then says of failed
+    connections and requests is not the page's fault.
     """
     contexts: list[BrowserContext] = []
     strict: list[Watch] = []
@@ -153,7 +153,7 @@ def start_pi(tmp_path: Path) -> Iterator[Running]:
     with start_collector(
         tmp_path, *roots, "--host-id", "pi4", transport="ipc", ready=False
     ) as running:
-        wait_for(lambda: "observes pi4" in running.stderr, "it does not observe")
+        wait_for(lambda: ": ok" in running.stderr, "it does not observe")
         for later in (recorded / "proc.next").rglob("*"):
             if later.is_file():
                 place = host / "proc" / later.relative_to(recorded / "proc.next")

@@ -57,7 +57,7 @@ def test_a_stopped_collector_is_stale_until_it_goes_on(
 def test_a_killed_collector_is_stale_until_it_is_back(open_page: Open, tmp_path: Path) -> None:
     endpoints = ("--events", f"ipc://{tmp_path}/e", "--state", f"ipc://{tmp_path}/s")
     with start_collector(tmp_path, *endpoints) as first, start_webui(tmp_path, first) as webui:
-        page = open_page(webui.url)
+        page = open_page(webui.url, interrupted=True)
         passed = stale_after(page, lambda: (first.send(signal.SIGKILL), first.wait()))
         assert passed < LIMIT_SECONDS + _SLACK_SECONDS
         with start_collector(tmp_path, *endpoints):

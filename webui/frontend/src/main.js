@@ -69,7 +69,7 @@ const followHost = () => {
         if (!response.ok) throw new Error(`no history: ${response.status}`);
         wanted.charts.fill((await response.json()).series, wanted.now / 1000);
       } catch {
-        if (socket.connected) fillCharts(2000);
+        if (socket.connected && host.link === "live") fillCharts(2000);
       }
     }, delay);
   };
