@@ -1,6 +1,7 @@
 # make run    install what is needed and watch this machine at http://localhost:8086
 # make test   install what the tests need, and run all of them
 # make check  the fast part: format, lint, types, unit tests (under a minute)
+# make deb    the Debian packages, in dist/ (installs the tools for it, as root)
 # make bench  what it costs, beside its peers (benchmarks/README.md)
 
 PYTHON ?= python3
@@ -17,7 +18,7 @@ run: $(STAMPS)/all
 
 test: $(STAMPS)/dev $(STAMPS)/system
 	$(MAKE) lint
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	BOOT_TESTS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: $(STAMPS)/dev lint
 	$(BIN)/python -m pytest -q --ignore=tests/process --ignore=tests/browser --ignore=tests/boot $(PYTEST_ARGS)
@@ -30,6 +31,9 @@ lint: $(STAMPS)/dev
 
 bench: $(STAMPS)/dev
 	$(BIN)/python benchmarks/collector_cost.py
+
+deb: $(STAMPS)/system
+	packaging/build-deb
 
 clean:
 	rm -rf $(VENV) .cache dist webui/health_webui/static
