@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from health_collectord import catalogue as collectors
-from health_webui.catalogue import Field, parse, plan
+from health_webui.catalogue import Field, parse
+from health_webui.plan import plan
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -21,9 +21,10 @@ from flask_socketio import SocketIO, join_room
 from health_wire import CollectorTimeout, ProtocolError
 from werkzeug.exceptions import HTTPException
 
-from health_webui import catalogue, render
+from health_webui import render
 from health_webui.assets import Assets
 from health_webui.fleet import Fleet, Follower
+from health_webui.plan import plan
 from health_webui.verdict import coverage, problems
 
 FLEET_ROOM = "fleet"
@@ -89,7 +90,7 @@ def _host_page(follower: Follower, *, root: str, many: bool = False) -> str:
         coverage=coverage(health),
         problems=problems(health),
         views=render.views(follower),
-        plan=catalogue.plan(follower.catalogue) if follower.catalogue else None,
+        plan=plan(follower.catalogue) if follower.catalogue else None,
     )
 
 

@@ -5,7 +5,6 @@ out or drawn in the plainest way; nothing here raises for what the other side se
 """
 
 import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -228,44 +227,3 @@ def _number(value: Any) -> float | None:
 
 def _dicts(value: Any) -> list[dict[str, Any]]:
     return [v for v in value if isinstance(v, dict)] if isinstance(value, list | tuple) else []
-
-
-def plan(catalogue: Catalogue) -> str:
-    """What the page's script needs of the catalogue beyond what stands in the HTML, as JSON."""
-    return json.dumps(
-        [
-            {
-                "name": m.name,
-                "state": m.state,
-                "interval": m.interval,
-                "units": _units(m),
-                "charts": [_chart_plan(m, c) for c in m.charts],
-            }
-            for m in catalogue.metrics
-        ],
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
-
-
-def _units(metric: Metric) -> dict[str, str]:
-    """The unit of each field that a rule judges, for the list of problems."""
-    found = {r.field: metric.field(r.field, r.rows) for r in metric.rules}
-    return {name: field.form for name, field in found.items() if field and field.kind == "gauge"}
-
-
-def _chart_plan(metric: Metric, chart: Chart) -> dict[str, Any]:
-    limits: set[float] = set()
-    for series in chart.series:
-        rule = metric.rule(series.name, chart.rows)
-        if rule:
-            limits |= {t for t in (rule.warning, rule.critical) if t is not None}
-    return {
-        "title": chart.title or metric.title,
-        "rows": chart.rows,
-        "unit": chart.series[0].form,
-        "series": [{"name": s.name, "label": s.label} for s in chart.series],
-        "range": chart.range,
-        "stacked": chart.stacked,
-        "limits": sorted(limits),
-    }
