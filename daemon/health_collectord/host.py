@@ -35,8 +35,9 @@ class KernelFile:
                 fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
             data = os.pread(fd, self._size, 0)
             # One read of a seq_file ends at a record within the first page, however much is
-            # asked for and however much there is: only an empty read is the end.
-            while data and (more := os.pread(fd, self._size, len(data))):
+            # asked for and however much there is: only an empty read is the end, or one that
+            # left half of that page, more than any record here takes.
+            while len(data) >= _PAGE // 2 and (more := os.pread(fd, self._size, len(data))):
                 data += more
         except OSError as error:
             self._release(fd)

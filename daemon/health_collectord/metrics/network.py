@@ -33,6 +33,7 @@ class NetworkOptions(Options):
         "docker*",
         "br-*",
         "virbr*",
+        "ifb*",
     )
 
 
