@@ -48,7 +48,8 @@ def bind(
             if error.errno == zmq.EADDRINUSE
             else f"; {key} is like tcp://127.0.0.1:8087 or ipc:///run/health.sock"
         )
-        raise StartError(f"cannot bind {key} = {endpoint!r}: {error.strerror}{remedy}") from None
+        reason = zmq.strerror(error.errno or 0)
+        raise StartError(f"cannot bind {key} = {endpoint!r}: {reason}{remedy}") from None
     return socket
 
 
@@ -64,7 +65,10 @@ def _is_local(endpoint: str) -> bool:
     scheme, _, rest = endpoint.partition("://")
     if scheme != "tcp":
         return True
-    host = rest.rpartition(":")[0].strip("[]")
+    host, colon, _ = rest.rpartition(":")
+    if not colon:
+        return True  # no endpoint at all: binding it fails, and says so
+    host = host.strip("[]")
     try:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
