@@ -1,0 +1,117 @@
+"""Where the sockets may be bound, and what is said where they may not."""
+
+import errno
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import zmq
+from health_collectord.interfaces.sockets import bind, endpoint_of
+from health_collectord.runtime.runtime import StartError
+
+
+@pytest.fixture
+def context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
+    with zmq.Context() as context:
+        yield context
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="hc") as folder:
+        yield Path(folder)
+
+
+def test_port_0_is_a_free_port_that_is_told(context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    with bind(context, zmq.PUB, "tcp://127.0.0.1:0", key="events", allow_remote=False) as bound:
+        endpoint = endpoint_of(bound)
+        port = int(endpoint.removeprefix("tcp://127.0.0.1:"))
+        assert port > 0
+        with pytest.raises(StartError) as caught:
+            bind(context, zmq.PUB, endpoint, key="events", allow_remote=False)
+    assert str(caught.value) == (
+        f"cannot bind events = '{endpoint}': Address already in use; "
+        "is another collector running? Give this one other endpoints"
+    )
+
+
+@pytest.mark.parametrize("endpoint", ["tcp://127.0.0.1:*", "tcp://127.8.9.10:0", "tcp://[::1]:0"])
+def test_loopback_needs_no_permission(
+    context: zmq.Context[zmq.Socket[bytes]], endpoint: str
+) -> None:
+    try:
+        bind(context, zmq.PUB, endpoint, key="events", allow_remote=False).close()
+    except StartError as error:
+        if "[::1]" in endpoint and "assign" in str(error):
+            pytest.skip("no IPv6 here")
+        raise
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["tcp://0.0.0.0:0", "tcp://*:0", "tcp://[::]:0", "tcp://192.0.2.1:0", "tcp://example.org:0",
+     "tcp://eth0:0", "tcp://localhost.example.org:0", "tcp://:0"],
+)  # fmt: skip
+def test_whatever_others_can_reach_is_refused(
+    context: zmq.Context[zmq.Socket[bytes]], endpoint: str
+) -> None:
+    with pytest.raises(StartError, match=r"can be reached from other machines.*allow_remote_pl"):
+        bind(context, zmq.PUB, endpoint, key="events", allow_remote=False)
+
+
+def test_unless_the_configuration_says_so(context: zmq.Context[zmq.Socket[bytes]]) -> None:
+    bind(context, zmq.PUB, "tcp://0.0.0.0:0", key="events", allow_remote=True).close()
+
+
+@pytest.mark.parametrize("endpoint", ["", "nonsense", "tcp://127.0.0.1", "http://127.0.0.1:80"])
+def test_what_is_no_endpoint_is_refused(
+    context: zmq.Context[zmq.Socket[bytes]], endpoint: str
+) -> None:
+    with pytest.raises(StartError, match=r"state is like tcp://127\.0\.0\.1:8087 or ipc:///run"):
+        bind(context, zmq.ROUTER, endpoint, key="state", allow_remote=False)
+
+
+def test_a_path_on_which_another_listens_is_refused(
+    context: zmq.Context[zmq.Socket[bytes]], folder: Path
+) -> None:
+    path = folder / "events"
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        other.listen()
+        with pytest.raises(StartError, match=f"another process listens on {path}"):
+            bind(context, zmq.PUB, f"ipc://{path}", key="events", allow_remote=False)
+    # Nobody behind it any more: what a collector that was killed left is taken over.
+    with bind(context, zmq.PUB, f"ipc://{path}", key="events", allow_remote=False) as bound:
+        assert endpoint_of(bound) == f"ipc://{path}"
+
+
+def test_a_file_in_the_way_is_left_alone(
+    context: zmq.Context[zmq.Socket[bytes]], folder: Path
+) -> None:
+    path = folder / "events"
+    path.write_text("precious")
+    with pytest.raises(StartError, match=f"{path} exists and is not a socket"):
+        bind(context, zmq.PUB, f"ipc://{path}", key="events", allow_remote=False)
+    assert path.read_text() == "precious"
+
+
+def test_a_folder_that_is_not_there_is_refused(
+    context: zmq.Context[zmq.Socket[bytes]], folder: Path
+) -> None:
+    with pytest.raises(StartError, match=r"cannot bind events = .*No such file or directory"):
+        bind(context, zmq.PUB, f"ipc://{folder}/x/y", key="events", allow_remote=False)
+    assert errno.ENOENT
+
+
+def test_the_links_settings_are_the_documented_ones(
+    context: zmq.Context[zmq.Socket[bytes]],
+) -> None:
+    with bind(context, zmq.PUB, "tcp://127.0.0.1:0", key="events", allow_remote=False) as bound:
+        assert bound.getsockopt(zmq.SNDHWM) == 1000
+        assert bound.getsockopt(zmq.MAXMSGSIZE) == 64 * 1024
+        assert bound.getsockopt(zmq.HEARTBEAT_IVL) == 1000
+        assert bound.getsockopt(zmq.HEARTBEAT_TIMEOUT) == 3000
+        assert bound.getsockopt(zmq.HANDSHAKE_IVL) == 5000
+        assert bound.linger == 0
