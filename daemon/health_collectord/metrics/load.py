@@ -30,6 +30,9 @@ class LoadUpdated(Telemetry):
     tasks_total: Annotated[int, Gauge(Unit.COUNT, "threads that exist", history=False)]
 
 
+_COUNT_AGAIN = 30.0  # seconds
+
+
 class LoadReader:
     """Reads loadavg, and counts CPUs in sysfs, or in ``/proc/stat`` where sysfs is hidden.
 
@@ -45,9 +48,10 @@ class LoadReader:
         self._loadavg = host.proc("loadavg")
         self._online = host.sys("devices/system/cpu/online")
         self._stat = host.proc("stat")
-        self._counted: tuple[bytes | None, int | None] = (None, None)
+        self._counted: int | None = None
+        self._count_at = float("-inf")
 
-    def read(self, now: float) -> LoadUpdated:  # noqa: ARG002 no rates here
+    def read(self, now: float) -> LoadUpdated:
         content = self._loadavg.read()
         try:
             one, five, fifteen, tasks, _ = content.split()
@@ -58,7 +62,9 @@ class LoadReader:
             raise _not_loadavg(self._loadavg.path, content) from None
         if not all(0 <= load < 1e9 for load in loads):  # float() takes nan and inf for numbers
             raise _not_loadavg(self._loadavg.path, content)
-        cores = self._cores()
+        if now >= self._count_at:  # CPUs hardly ever come or go, and counting is another read
+            self._counted, self._count_at = self._cores(), now + _COUNT_AGAIN
+        cores = self._counted
         return LoadUpdated(
             load1=loads[0],
             load5=loads[1],
@@ -70,12 +76,9 @@ class LoadReader:
         )
 
     def _cores(self) -> int | None:
-        """The CPUs that are online; counted again only when the list changes."""
+        """The CPUs that are online."""
         try:
-            online = self._online.read()
-            if online != self._counted[0]:
-                self._counted = (online, _count(online))
-            return self._counted[1]
+            return _count(self._online.read())
         except (OSError, ValueError):
             pass
         try:
