@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import bussdcc_system_health.cli
-import health_webui.cli
-import health_webui.config
 from health_collectord import catalogue
 from health_collectord import cli as collectord_cli
 from health_collectord import config as collectord_config
+from health_webui import cli as webui_cli
+from health_webui import config as webui_config
 from health_wire import settings
 
 _SOURCE = "bussdcc\\-system\\-health"
@@ -78,23 +78,22 @@ def collectord() -> Command:
 
 
 def webui() -> Command:
-    config = health_webui.config
     keys = tuple(
         Key(
-            name, setting.help, setting.accepts, config._toml(config._DEFAULTS[name]),
-            f"{config.ENVIRONMENT_PREFIX}{name.upper()}",
+            s.key, s.doc, s.kind.name, settings.show(s.default),
+            f"{webui_config.PREFIX}_{s.variable}",
         )
-        for name, setting in config.SETTINGS.items()
+        for s in webui_config.SETTINGS
     )  # fmt: skip
     return Command(
         name="health-webui",
-        parser=health_webui.cli._parser(),
+        parser=webui_cli._parser(),
         keys=keys,
-        example=config.example(),
+        example=webui_config.example(),
         exit_status=(
             ("0", "A clean end."),
-            ("1", "It cannot start, or the configuration cannot be used."),
-            ("2", "The command line is wrong."),
+            ("1", "It cannot start, or has failed: a line on standard error says why."),
+            ("2", "The command line or the configuration cannot be used."),
         ),
         title="system health of one or many machines as a web page",
         peer="health-collectord",

@@ -1,119 +1,86 @@
-"""The command line of ``health-webui``.
-
-Exit status: 0 for a clean end, 1 when it cannot start or the configuration is wrong (one line
-says why), 2 for a wrong command line.
-"""
+"""The command ``health-webui``."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
-from health_webui.config import SETTINGS, ConfigError, Loaded, Setting, load
+from health_wire import settings
+from health_wire.settings import SettingsError
+
+from health_webui import config as configuration
+from health_webui.config import Config
+
+_EXIT_FAILED = 1
+_EXIT_USAGE = 2
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; returns the exit status."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_args(_with_command(given))
-    flags = {key: value for key, value in vars(options).items() if key in SETTINGS}
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command.
+
+    Returns:
+        The exit status: 0 fine, 1 cannot start or failed, 2 wrong usage or configuration.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in _HELP):
+        arguments.insert(0, "run")
+    options = vars(_parser().parse_args(arguments))
+    command = options.pop("command")
+    if options.get("example"):
+        print(configuration.example(), end="")
+        return 0
     try:
-        loaded = load(options.config, os.environ, flags)
-    except ConfigError as error:
-        return _fail(str(error))
-    return _check_config(loaded) if options.command == "check-config" else _run(loaded)
+        config = configuration.load(options)
+    except SettingsError as error:
+        return _fail(str(error), _EXIT_USAGE)
+    if command == "check-config":
+        print(config.loaded.report())
+        return 0
+    return _run(config)
 
 
-def _run(loaded: Loaded) -> int:
+def _run(config: Config) -> int:
     # Imported here, so that check-config and --help do not wait for gevent and Flask.
     from health_webui.server import CannotStart, serve
 
     try:
-        serve(loaded.config)
+        serve(config)
     except CannotStart as error:
-        return _fail(str(error))
+        return _fail(str(error), _EXIT_FAILED)
     return 0
 
 
-def _check_config(loaded: Loaded) -> int:
-    print(loaded)
-    return 0
+def _fail(message: str, status: int) -> int:
+    print(f"health-webui: {message}", file=sys.stderr, flush=True)
+    return status
 
 
-def _fail(message: str) -> int:
-    print(f"health-webui: {message}", file=sys.stderr)
-    return 1
-
-
-_COMMANDS = {
-    "run": "follow the collectors and serve the page (the default)",
-    "check-config": "print every setting and where its value comes from, or what is wrong",
-}
-
-
-def _with_command(given: list[str]) -> list[str]:
-    """`run` is the default: ``health-webui --port 80`` is ``health-webui run --port 80``."""
-    if given and (given[0] in _COMMANDS or given[0] in ("-h", "--help")):
-        return given
-    return given if given and not given[0].startswith("-") else ["run", *given]
+_HELP = ("-h", "--help")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="health-webui", description="System health of one or many machines as a web page."
+        prog="health-webui",
+        description="System health of one or many machines as a web page.",
+        epilog="Without a command it runs. Settings come from flags, then the environment "
+        f"({configuration.PREFIX}_PORT=80), then {configuration.DEFAULT_FILE}.",
+        allow_abbrev=False,
     )
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name, text in _COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=text)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    run = commands.add_parser(
+        "run", help="follow the collectors and serve the page (the default)", allow_abbrev=False
+    )
+    check = commands.add_parser(
+        "check-config",
+        help="print the settings in force and where each comes from",
+        allow_abbrev=False,
+    )
+    check.add_argument(
+        "--example", action="store_true", help="print a documented example file instead"
+    )
+    for command in (run, check):
+        settings.add_flags(command, configuration.SETTINGS)
         command.add_argument(
-            "--config", type=Path, metavar="FILE", help="the configuration, in TOML"
-        )
-        for key, setting in SETTINGS.items():
-            _add_flag(command, key, setting)
+            "--collector", action="append", metavar="EVENTS,STATE",
+            help="a collector to follow, by its events and its state endpoint; may be repeated",
+        )  # fmt: skip
     return parser
-
-
-def _add_flag(command: argparse.ArgumentParser, key: str, setting: Setting) -> None:
-    flag = f"--{key.replace('_', '-')}"
-    options: dict[str, Any] = {"default": argparse.SUPPRESS, "help": setting.help, "dest": key}
-    if setting.metavar is None:
-        command.add_argument(flag, action=argparse.BooleanOptionalAction, **options)
-    elif setting.repeatable:
-        command.add_argument(
-            flag, action=_Append, type=_Typed(setting), metavar=setting.metavar, **options
-        )
-    else:
-        command.add_argument(flag, type=_Typed(setting), metavar=setting.metavar, **options)
-
-
-class _Typed:
-    """argparse's `type` for a setting: its message says what is accepted."""
-
-    def __init__(self, setting: Setting) -> None:
-        self._setting = setting
-
-    def __call__(self, text: str) -> Any:
-        try:
-            return self._setting.text(text)
-        except (ValueError, KeyError):
-            raise argparse.ArgumentTypeError(
-                f"{text!r}: expected {self._setting.accepts}"
-            ) from None
-
-
-class _Append(argparse.Action):
-    """A repeatable flag adds to the values of the ones before it."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        before: tuple[Any, ...] = getattr(namespace, self.dest, ())
-        if set(before) & set(values):
-            parser.error(f"{option_string} is given twice with the same value")
-        setattr(namespace, self.dest, (*before, *values))
