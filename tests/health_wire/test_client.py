@@ -1,11 +1,7 @@
 """`CollectorClient` against a collector that says what the test wants, when it wants it."""
 
-import json
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import zmq
@@ -20,116 +16,16 @@ from health_wire import (
     protocol,
 )
 
+from tests.health_wire.scripted import (
+    NEW,
+    OLD,
+    TIME,
+    ScriptedCollector,
+    SettableClock,
+    kinds,
+    updates,
+)
 from tests.running import ROOT, environment, wait_for
-
-OLD, NEW = "0" * 32, "1" * 32
-TIME = "2026-01-01T12:00:00.000Z"
-
-
-class ScriptedCollector:
-    """A PUB and a ROUTER on loopback; each reply is what `replies` or `snapshot` holds."""
-
-    def __init__(self) -> None:
-        self.context = zmq.Context()
-        self.pub = self.context.socket(zmq.XPUB)  # which tells when a subscription has come
-        self.router = self.context.socket(zmq.ROUTER)
-        self.pub.setsockopt(zmq.XPUB_VERBOSER, 1)  # of each, and not only of the first
-        self.pub.linger = self.router.linger = 0
-        self.pub.bind("tcp://127.0.0.1:0")
-        self.router.bind("tcp://127.0.0.1:0")
-        self.events = self.pub.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
-        self.state = self.router.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
-        self.epoch, self.seq = OLD, 0
-        self.values: dict[str, Any] = {}
-        self.silent = False  # no answer to requests
-        self.answer: bytes | None = None  # instead of a snapshot
-        self.requests: list[dict[str, Any]] = []
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._ending.set()
-        self._thread.join()
-        self.pub.close()
-        self.router.close()
-        self.context.term()
-
-    def _serve(self) -> None:
-        while not self._ending.is_set():
-            if not self.router.poll(20):
-                continue
-            client, _, request = self.router.recv_multipart()
-            self.requests.append(json.loads(request))
-            if not self.silent:
-                self.router.send_multipart([client, b"", self.answer or self.snapshot()])
-
-    def snapshot(self) -> bytes:
-        reply = {"ok": True, "v": 1, "host": "pi", "epoch": self.epoch, "seq": self.seq}
-        return json.dumps(reply | {"time": TIME, "state": {"system": self.values}}).encode()
-
-    def wait_subscribed(self) -> None:
-        wait_for(lambda: self.pub.poll(10) and self.pub.recv() == b"\x01", "nobody subscribed")
-
-    def happen(self, value: int) -> list[bytes]:
-        """An event happens: state and sequence number move on. Returns its frames, unsent."""
-        self.seq += 1
-        self.values = {"value": value}
-        return self.frames(self.seq, value)
-
-    def frames(self, seq: int, value: Any, /, **members: Any) -> list[bytes]:
-        body = {"v": 1, "host": "pi", "epoch": self.epoch, "seq": seq, "time": TIME}
-        body |= {"name": "system.updated", "data": {"value": value}} | members
-        return [b"system.updated", json.dumps(body).encode()]
-
-    def say(self, value: int) -> None:
-        self.pub.send_multipart(self.happen(value))
-
-
-class SettableClock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def collector() -> Iterator[ScriptedCollector]:
-    scripted = ScriptedCollector()
-    yield scripted
-    scripted.close()
-
-
-@pytest.fixture
-def clock() -> SettableClock:
-    return SettableClock()
-
-
-@pytest.fixture
-def client(collector: ScriptedCollector, clock: SettableClock) -> Iterator[CollectorClient]:
-    """A client that has joined: its state is the collector's."""
-    with CollectorClient(collector.events, collector.state, clock=clock, timeout=5.0) as joined:
-        collector.wait_subscribed()
-        first, live = joined.receive(5.0)
-        assert isinstance(first, Snapshot)
-        assert live == Link("live", 0.0)
-        yield joined
-
-
-def updates(client: CollectorClient, count: int) -> list[Any]:
-    found: list[Any] = []
-
-    def enough() -> bool:
-        found.extend(client.receive(0.05))
-        return len(found) >= count
-
-    wait_for(enough, f"no {count} updates")
-    return found
-
-
-def kinds(found: list[Any]) -> list[str]:
-    return [type(update).__name__ for update in found]
 
 
 def test_follows_from_snapshot_to_events(
@@ -273,90 +169,6 @@ def test_a_straggler_seen_first_leads_to_no_gap(
     assert kinds(updates(client, 1)) == ["Event"]
     assert client.state == {"system": {"value": 2}}
     assert len(collector.requests) == 2
-
-
-GARBAGE: list[list[bytes]] = [
-    [b"one frame"],
-    [b"a", b"b", b"c"],
-    [b"x", b"not JSON"],
-    [b"x", b"\xff\xfe"],
-    [b"x", b"[]"],
-    [b"x", b"{}"],
-    [b"x", b'{"a":NaN}'],
-    [b"x", b""],
-    [b"x", b"[" * 10_000],
-    [b"x", b'{"v":1,"a":' * 5000],
-]
-WRONG_MEMBERS: list[dict[str, Any]] = [
-    {"v": 2}, {"v": "1"}, {"v": None}, {"v": True + 1}, {"host": 3}, {"epoch": None}, {"seq": "5"},
-    {"seq": -1}, {"seq": 1.5}, {"seq": True}, {"seq": None}, {"time": 3}, {"name": ["x"]},
-]  # fmt: skip
-
-
-def nested(depth: int) -> Any:
-    value: Any = 0
-    for _ in range(depth):
-        value = {"a": value}
-    return value
-
-
-def test_garbage_changes_nothing(collector: ScriptedCollector, client: CollectorClient) -> None:
-    for frames in GARBAGE:
-        collector.pub.send_multipart(frames)
-    for members in WRONG_MEMBERS:
-        collector.pub.send_multipart(collector.frames(1, 666, **members))
-    collector.say(7)
-    assert [update.seq for update in updates(client, 1)] == [1]
-    assert client.state == {"system": {"value": 7}}
-
-
-@pytest.mark.parametrize(
-    "members",
-    [
-        {"data": nested(400)},
-        {"data": nested(800)},
-        {"name": ".updated"},
-        {"name": "a" + ".a" * 1000 + ".updated"},
-        {"name": "system.value.below.updated"},
-    ],
-    ids=["deep", "deeper", "no path", "long path", "below a value"],
-)
-def test_what_cannot_be_applied_leads_back_to_the_collectors_state(
-    collector: ScriptedCollector, client: CollectorClient, members: dict[str, Any]
-) -> None:
-    collector.say(1)
-    updates(client, 1)
-    collector.seq += 1
-    collector.pub.send_multipart(collector.frames(2, 0, **members))
-    collector.say(3)
-    wait_for(lambda: client.receive(0.05) is not None and client.seq == 3)
-    assert client.state == {"system": {"value": 3}}
-
-
-@pytest.mark.parametrize(
-    "reply",
-    [
-        b"not JSON",
-        b"[]",
-        b"{}",
-        b'{"ok":false,"error":"busy","message":"later"}',
-        b'{"ok":true}',
-        b'{"ok":true,"host":"pi","epoch":"0","seq":-1,"time":"","state":{}}',
-        b'{"ok":true,"host":"pi","epoch":"0","seq":1,"time":"","state":[]}',
-        json.dumps({"ok": True, "host": "pi", "epoch": "0", "seq": 1, "time": ""}
-                   | {"state": nested(800)}).encode(),
-    ],
-)  # fmt: skip
-def test_a_snapshot_that_is_none_is_asked_for_again(
-    collector: ScriptedCollector, clock: SettableClock, reply: bytes
-) -> None:
-    collector.answer = reply
-    with CollectorClient(collector.events, collector.state, clock=clock, timeout=5.0) as client:
-        assert client.receive(0.0) == []
-        assert client.status == "connecting"
-        collector.answer = None
-        clock.now += 1.0
-        assert kinds(client.receive(0.0)) == ["Snapshot", "Link"]
 
 
 def test_silence_is_told_once_and_its_end_too(
