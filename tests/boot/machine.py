@@ -35,7 +35,8 @@ print(urllib.request.urlopen(sys.argv[1], timeout=float(sys.argv[2])).read().dec
 _INCLUDED = "systemd,systemd-sysv,dbus,ca-certificates,iproute2"
 TOOLS = {
     "debootstrap": "debootstrap", "dh": "debhelper", "dpkg-buildpackage": "dpkg-dev",
-    "ip": "iproute2", "lintian": "lintian", "losetup": "mount", "mkfs.ext4": "e2fsprogs", "mmdebstrap": "mmdebstrap",
+    "ip": "iproute2", "lintian": "lintian", "losetup": "mount",
+    "mkfs.ext4": "e2fsprogs", "mmdebstrap": "mmdebstrap",
     "qemu-aarch64-static": "qemu-user-static", "qemu-arm-static": "qemu-user-static",
     "setpriv": "util-linux", "unshare": "util-linux",
 }  # fmt: skip

@@ -14,6 +14,7 @@ from tests.boot.machine import CACHE, command, mirror
 _NEEDED = "python3,python3-psutil,python3-zmq,python3-sdnotify"
 _RUN = r"""
 cd "$1"
+unset PYTHONDONTWRITEBYTECODE PYTHONPATH
 export PYTHONPYCACHEPREFIX=/compiled
 ip link set lo up
 mount -t proc proc proc
