@@ -54,10 +54,16 @@ def test_the_readmes_client_follows_a_collector(tmp_path: Path) -> None:
     with start_collector(tmp_path) as collector:
         client = client.replace("tcp://127.0.0.1:8087", collector.events)
         client = client.replace("tcp://127.0.0.1:8088", collector.state)
-        client = client.replace("print(update.time,", "print('ready', 'at=' + update.time, 'used=%s' %")
-        client = client.replace('["used_percent"])', '["used_percent"], file=sys.stderr, flush=True)')
+        client = client.replace(
+            "print(update.time,", "print('ready', 'at=' + update.time, 'used=%s' %"
+        )
+        client = client.replace(
+            '["used_percent"])', '["used_percent"], file=sys.stderr, flush=True)'
+        )
         program = tmp_path / "client.py"
-        program.write_text("import signal, sys\nsignal.signal(15, lambda *_: sys.exit())\n" + client)
+        program.write_text(
+            "import signal, sys\nsignal.signal(15, lambda *_: sys.exit())\n" + client
+        )
         with running([sys.executable, str(program)], tmp_path) as follower:
             assert 0 < float(follower.ready["used"]) < 100
 
@@ -73,7 +79,9 @@ def test_the_readmes_metric_is_all_that_a_metric_needs(tmp_path: Path) -> None:
         value = collector.request("get", path="system.entropy.available")["value"]
         assert value == int(Path("/proc/sys/kernel/random/entropy_avail").read_text())
         series = "system.entropy.available"
-        wait_for(lambda: len(collector.request("history", series=series)["series"][series]["t"]) > 1)
+        wait_for(
+            lambda: len(collector.request("history", series=series)["series"][series]["t"]) > 1
+        )
 
 
 def test_paths_and_targets_that_the_readme_names_are_there() -> None:
