@@ -5,13 +5,17 @@ it. PROTOCOL.md beside this file is the contract, for any language.
 """
 
 from health_wire.client import CollectorClient, CollectorTimeout, Event, Gap, Link, Snapshot, Update
+from health_wire.keys import ClientKeys, InvalidKey, Invitation
 from health_wire.protocol import ProtocolError
 
 __all__ = [
+    "ClientKeys",
     "CollectorClient",
     "CollectorTimeout",
     "Event",
     "Gap",
+    "InvalidKey",
+    "Invitation",
     "Link",
     "ProtocolError",
     "Snapshot",

@@ -17,6 +17,7 @@ from typing import Any, Literal, Self
 import zmq
 
 from health_wire import protocol, tree
+from health_wire.keys import ClientKeys
 from health_wire.protocol import ProtocolError
 
 LinkStatus = Literal["connecting", "live", "stale"]
@@ -78,7 +79,9 @@ class CollectorTimeout(TimeoutError):
     """The collector did not answer a request in time."""
 
 
-def _open(context: zmq.Context[Any], kind: int, endpoint: str) -> zmq.Socket[bytes]:
+def _open(
+    context: zmq.Context[Any], kind: int, endpoint: str, keys: ClientKeys | None
+) -> zmq.Socket[bytes]:
     """A socket with the link settings that PROTOCOL.md gives.
 
     Raises:
@@ -93,6 +96,8 @@ def _open(context: zmq.Context[Any], kind: int, endpoint: str) -> zmq.Socket[byt
     socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2000)
     socket.setsockopt(zmq.MAXMSGSIZE, _MAX_FRAME_BYTES)
     socket.setsockopt(zmq.IPV6, 1)  # as well as IPv4
+    if keys is not None:
+        keys.apply(socket)
     try:
         socket.connect(endpoint)
     except zmq.ZMQError as error:
@@ -107,6 +112,7 @@ class CollectorClient:
     Args:
         events: the collector's events endpoint.
         state: the collector's state endpoint.
+        keys: what an `Invitation` gives; loopback endpoints need none.
         context: a zmq context to use; one of the client's own without it.
         clock: monotonic seconds.
         timeout: seconds to wait for the reply to a request.
@@ -125,12 +131,14 @@ class CollectorClient:
         events: str = protocol.EVENTS_ENDPOINT,
         state: str = protocol.STATE_ENDPOINT,
         *,
+        keys: ClientKeys | None = None,
         context: zmq.Context[Any] | None = None,
         clock: Callable[[], float] = time.monotonic,
         timeout: float = 2.0,
     ) -> None:
         self.events_endpoint = events
         self.state_endpoint = state
+        self._keys = keys
         self._own_context = context is None
         self._context: zmq.Context[Any] = context or zmq.Context()
         self._clock = clock
@@ -147,7 +155,7 @@ class CollectorClient:
         self._heard = self._clock()
         self._reconnect_at = self._heard + protocol.STALE_AFTER_SECONDS
         try:
-            _open(self._context, zmq.REQ, state).close()
+            _open(self._context, zmq.REQ, state, keys).close()
             self._subscriber = self._subscribe()
         except ValueError:
             if self._own_context:
@@ -208,7 +216,7 @@ class CollectorClient:
             ProtocolError: the reply is an error, or is not of the protocol.
         """
         seconds = self._timeout if timeout is None else timeout
-        socket = _open(self._context, zmq.REQ, self.state_endpoint)
+        socket = _open(self._context, zmq.REQ, self.state_endpoint, self._keys)
         try:
             socket.send(protocol.encode({"op": op, **members}))
             if not socket.poll(int(seconds * 1000)):
@@ -222,7 +230,7 @@ class CollectorClient:
         return reply
 
     def _subscribe(self) -> zmq.Socket[bytes]:
-        socket = _open(self._context, zmq.SUB, self.events_endpoint)
+        socket = _open(self._context, zmq.SUB, self.events_endpoint, self._keys)
         socket.setsockopt(zmq.RCVHWM, 4000)
         socket.setsockopt(zmq.SUBSCRIBE, b"")
         return socket
