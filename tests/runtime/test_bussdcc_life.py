@@ -140,12 +140,14 @@ def test_hung_tick_is_left_behind_at_the_deadline(
     sink = ListSink()
     runtime = CollectorRuntime(sinks=(sink,), deadline=0.3)
     runtime.services.register(service)
+    runtime.services.register(CallingService("other", lambda ctx: None, interval=60.0))
     in_thread(lambda: entered.wait(LONG) and runtime.request_stop("test"))
     began = monotonic()
     assert runtime.serve() == 1
     assert monotonic() - began < 2.0
     assert "services did not stop within 0.3 s (hung); left behind" in caplog.text
     assert sink.names[-1] == "runtime.shutdown"
+    assert sink.names.count("service.stopped") == 1
     assert sink.stopped
 
 

@@ -16,6 +16,7 @@ from bussdcc import Process, Runtime, Service, message
 from bussdcc.event import Event, SubscriptionProtocol
 from bussdcc.io import EventSinkProtocol
 from bussdcc.message import Message
+from bussdcc.service import ServiceProtocol
 
 from health_collectord.runtime.bus import OrderedBus
 from health_collectord.runtime.clock import WakeOnceClock
@@ -200,9 +201,19 @@ class CollectorRuntime(Runtime):
         return True
 
     def _stop_services(self) -> None:
-        for service in self.services.list():
-            self._contain(service.name, partial(self.services.stop, service.name))
-            self._contain(service.name, service.detach)
+        """Stops all at once, so that one that hangs keeps no other from being stopped."""
+        threads = [
+            threading.Thread(target=self._stop_service, args=(service,), daemon=True)
+            for service in self.services.list()
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _stop_service(self, service: ServiceProtocol) -> None:
+        self._contain(service.name, partial(self.services.stop, service.name))
+        self._contain(service.name, service.detach)
 
     def _stop_parts(self) -> None:
         for interface in reversed(self.interfaces.list()):
