@@ -71,6 +71,7 @@ class Mount(Row):
         bool,
         Flag("does not answer", "See whether its server or drive is there; umount -l frees it."),
     ]
+    failed: Annotated[bool, Flag("answers with an error", "See the reason.")]
     status: Annotated[str, Text("ok, stuck (does not answer) or failed")]
     reason: Annotated[str | None, Text("why there are no figures")]
 
@@ -205,6 +206,7 @@ def _row(entry: _Entry, probe: _Probe) -> Mount:
         inodes_used_percent=inodes,
         read_only=entry.read_only,
         stuck=not done,
+        failed=done and figures is None,
         status="ok" if figures is not None else "failed" if done else "stuck",
         reason=None if figures is not None else reason,
     )
@@ -291,6 +293,7 @@ METRIC = Metric(
         Above("used_percent", warning=90, critical=97, rows="mounts"),
         Above("inodes_used_percent", warning=90, critical=97, rows="mounts"),
         Raised("stuck", "warning", rows="mounts"),
+        Raised("failed", "warning", rows="mounts"),
     ),
     card=Table(
         "Disks",

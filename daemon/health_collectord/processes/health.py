@@ -160,7 +160,8 @@ class HealthProcess(Process):
             entry.metric.title.lower() if row is None else f"{entry.metric.title.lower()} {row}"
         )
         if isinstance(rule, Raised):
-            return rule.field.replace("_", " ")
+            flag = rule.field.replace("_", " ")
+            return flag if row is None else f"{subject} {flag}"
         unit = self._units[entry.name].get((rule.rows, rule.field))
         figure = f"{value:.3g}{_SYMBOLS.get(unit, '') if unit else ''}"
         plain = rule.field in ("used_percent", "cpu_celsius")
