@@ -31,6 +31,15 @@ def test_a_field_is_a_series_at_the_events_own_times(history: HistoryProcess) ->
     assert found["min"] == found["avg"] == found["max"] == [1.0, 3.0]
 
 
+def test_its_times_are_those_that_the_events_carry(history: HistoryProcess) -> None:
+    for second in (0.0006, 1.1236, 2.9999999):
+        history.handle_event(Context(), sequenced(sample(1.0), 1, second))
+    times = ask(history, "system.probe.used_percent")["t"]
+    assert times == [T0, T0 + 1.123, T0 + 3.0]
+    assert times[1] is not None
+    assert history.query("system.probe.used_percent", times[1], times[1], 5).t == [times[1]]
+
+
 def test_each_row_has_series_of_its_own(history: HistoryProcess) -> None:
     feed(history, sample(1.0, **{"eth0": 5.0, "/": 6.0}), sample(1.0, **{"/": 7.0}))
     assert ask(history, "system.probe.rows[eth0].level_percent")["avg"] == [5.0, None]

@@ -1,6 +1,6 @@
 """Samples become series."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bussdcc import ContextProtocol, Event, Message, Process
@@ -11,6 +11,7 @@ from health_collectord.history.series import MetricHistory, Points
 from health_collectord.vocabulary import Gauge, fields_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 class HistoryProcess(Process):
@@ -30,7 +31,7 @@ class HistoryProcess(Process):
         assert isinstance(evt, SequencedEvent)
         series = self._metrics.get(evt.name)
         if series is not None:
-            series.history.append((evt.time - _EPOCH).total_seconds(), series.figures(evt.data))
+            series.history.append(_seconds(evt.time), series.figures(evt.data))
 
     def query(self, series: str, start: float | None, end: float, points: int) -> Points:
         """A series' points, as `MetricHistory.query` gives them.
@@ -44,6 +45,11 @@ class HistoryProcess(Process):
                 if name in metric.plain or name in metric.history.names():
                     return metric.history.query(name, start, end, points)
         raise KeyError(series)
+
+
+def _seconds(time: datetime) -> float:
+    """Since 1970, with milliseconds: the event's time as the wire and the log carry it."""
+    return (time - _EPOCH) // _MILLISECOND / 1000
 
 
 class _Series:
