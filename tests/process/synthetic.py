@@ -1,0 +1,81 @@
+"""A collector without metrics that emits a thousand synthetic events a second.
+
+Run as a program; it says ``ready events=... state=...`` like the real one. Every event changes the
+state, and `test.lanes.N` holds the number of the last event of its lane, so that one event left
+out is a wrong state.
+"""
+
+import os
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+import zmq
+from bussdcc import ContextProtocol, Event
+from bussdcc.message import Message
+from health_collectord.interfaces.operations import Operations
+from health_collectord.interfaces.publisher import EventPublisher
+from health_collectord.interfaces.state import StateEndpoint
+from health_collectord.processes.history import HistoryProcess
+from health_collectord.processes.system import SystemProcess
+from health_collectord.runtime.grid import GridService, Heartbeat
+from health_collectord.runtime.runtime import CollectorRuntime, leave
+from health_collectord.vocabulary import Gauge, Unit
+
+LANES = 10
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class LaneMoved(Message):
+    """``test.lanes.N.updated``"""
+
+    namespace = "test"
+    lane: int
+    number: Annotated[int, Gauge(Unit.COUNT, "events of this lane so far")]
+
+    @property
+    def event_name(self) -> str:
+        return f"test.lanes.{self.lane}.updated"
+
+
+class Burst:
+    """Ten events, each hundredth of a second."""
+
+    interval = 0.01
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def run(self, ctx: ContextProtocol, now: float, time: datetime) -> None:
+        self.number += 1
+        for lane in range(LANES):
+            moved = LaneMoved(lane=lane, number=self.number)
+            ctx.events.emit(Event(time=time, payload=moved))
+
+
+def main() -> int:
+    runtime = CollectorRuntime()
+    context: zmq.Context[Any] = zmq.Context()
+    epoch = os.urandom(16).hex()
+    history = HistoryProcess(())
+    operations = Operations(
+        host="synthetic", epoch=epoch, version="0", clock=runtime.clock, store=runtime.store,
+        history=history, entries=(),
+    )  # fmt: skip
+    publisher = EventPublisher(context, "tcp://127.0.0.1:0", host="synthetic", epoch=epoch)
+    state = StateEndpoint(context, "tcp://127.0.0.1:0", operations)
+    runtime.processes.register(SystemProcess())
+    runtime.interfaces.register(publisher)
+    runtime.interfaces.register(state)
+    runtime.services.register(GridService("lanes", (Burst(), Heartbeat())))
+
+    def ready() -> None:
+        print(f"ready events={publisher.endpoint} state={state.endpoint}", file=sys.stderr)
+        sys.stderr.flush()
+
+    return runtime.serve(ready)
+
+
+if __name__ == "__main__":
+    leave(main())
