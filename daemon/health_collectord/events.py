@@ -12,8 +12,8 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
 from operator import attrgetter
-from types import NoneType
-from typing import Any, get_args, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from bussdcc.event import Event
 from bussdcc.message import Message
@@ -69,7 +69,8 @@ _readers = _Once(_reader)
 
 def _is_plain(hint: Any) -> bool:
     """Whether values of this type are JSON as they are."""
-    return all(t in (int, float, str, bool, NoneType) for t in get_args(hint) or (hint,))
+    parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    return all(part in (int, float, str, bool, NoneType) for part in parts)
 
 
 def _plain(value: Any) -> Any:
