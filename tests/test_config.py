@@ -1,0 +1,157 @@
+"""The collector's settings, and each metric's own."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+from health_collectord import catalogue, config
+from health_collectord.config import Config
+from health_collectord.vocabulary import Above, Options, Raised
+from health_wire.settings import SettingsError
+
+from tests.declarations import metric
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class ProbeOptions(Options):
+    exclude: Annotated[tuple[str, ...], "what to leave out"] = ("tmpfs",)
+    serial: Annotated[bool, "whether to read it"] = False
+    command: Annotated[str, "what to call"] = "probe"
+    scale: Annotated[float, "how much"] = 1.5
+
+
+PROBE = metric(
+    rules=(Above("used_percent", warning=80.0, critical=90.0), Raised("used_percent", "warning")),
+    options=ProbeOptions,
+)
+
+
+def load(tmp_path: Path, text: str = "", environ: dict[str, str] | None = None, **flags: Any):  # type: ignore[no-untyped-def]
+    file = tmp_path / "config.toml"
+    file.write_text(text)
+    return config.load((PROBE,), flags, environ or {}, file)
+
+
+def test_the_defaults(tmp_path: Path) -> None:
+    found: Config = load(tmp_path)
+    assert (found.events, found.state) == ("tcp://127.0.0.1:8087", "tcp://127.0.0.1:8088")
+    assert (found.interval, found.record, found.console) == (1.0, True, False)
+    assert found.data_dir == Path("data")
+    assert found.segment_seconds == 600
+    assert found.host_id == Path("/proc/sys/kernel/hostname").read_text().strip()
+    assert found.allow_remote_plaintext is False
+    [probe] = found.metrics
+    assert (probe.enabled, probe.interval, probe.rules) == (True, 1.0, PROBE.metric.rules)
+    assert probe.options == ProbeOptions()
+
+
+def test_a_metrics_own_settings(tmp_path: Path) -> None:
+    text = """
+        interval = 2
+        [metrics.probe]
+        enabled = false
+        used_percent_warning = false
+        used_percent_critical = 50
+        exclude = ["a", "b"]
+        serial = true
+        scale = 2
+    """
+    [probe] = load(tmp_path, text).metrics
+    assert probe.enabled is False
+    assert probe.interval == 2.0
+    assert probe.rules[0] == Above("used_percent", warning=None, critical=50.0)
+    assert probe.rules[1] == Raised("used_percent", "warning")
+    assert probe.options == ProbeOptions(exclude=("a", "b"), serial=True, scale=2.0)
+
+
+def test_a_metrics_interval_beats_the_general_one(tmp_path: Path) -> None:
+    [probe] = load(tmp_path, "interval = 2\n[metrics.probe]\ninterval = 7").metrics
+    assert probe.interval == 7.0
+    environ = {"HEALTH_COLLECTORD_METRICS_PROBE_INTERVAL": "9"}
+    [probe] = load(tmp_path, "", environ, interval="3").metrics
+    assert probe.interval == 9.0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("interval = 0.05", ":1: interval: expected a number from 0.1 to 3600, got 0.05"),
+        ("interval = nan", ":1: interval: expected a number from 0.1 to 3600, got nan"),
+        ("segment_seconds = 0", ":1: segment_seconds: expected a whole number from 1 to 86400"),
+        ("[metrics.prob]\nenabled = true", ":2: unknown key 'metrics.prob.enabled'; did you mean"),
+        ("[metrics.probe]\nscale = true", ":2: metrics.probe.scale: expected a number"),
+        ("[metrics.probe]\ncommand = 1", ":2: metrics.probe.command: expected text, got 1"),
+    ],
+)
+def test_what_is_wrong_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, text)
+    assert str(caught.value).startswith(f"{tmp_path}/config.toml{message}")
+
+
+def test_the_hosts_name_is_read_below_procfs(tmp_path: Path) -> None:
+    name = tmp_path / "proc/sys/kernel/hostname"
+    name.parent.mkdir(parents=True)
+    name.write_text("recorded\n")
+    assert load(tmp_path, procfs=str(tmp_path / "proc")).host_id == "recorded"
+    assert load(tmp_path, procfs=str(tmp_path / "proc"), host_id="told").host_id == "told"
+    name.unlink()
+    assert load(tmp_path, procfs=str(tmp_path / "proc")).host_id
+
+
+@pytest.mark.parametrize("host_id", ["a\nb", "\x1b[31m", "x" * 256])
+def test_a_host_id_is_printable_and_short(tmp_path: Path, host_id: str) -> None:
+    with pytest.raises(SettingsError, match="host_id: printable, at most 255 long"):
+        load(tmp_path, host_id=host_id)
+
+
+def test_a_root_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="--sysfs: sysfs: /nowhere is not a directory"):
+        load(tmp_path, sysfs="/nowhere")
+
+
+def test_a_reload_says_what_it_applies_and_what_it_cannot(tmp_path: Path) -> None:
+    old = load(tmp_path)
+    new = load(
+        tmp_path,
+        """
+        interval = 2
+        console = true
+        [metrics.probe]
+        enabled = false
+        used_percent_warning = 70
+        exclude = ["x"]
+        """,
+    )
+    applied, restart = config.changes(old, new)
+    assert applied == {
+        "metrics.probe.used_percent_warning": 70.0,
+        "metrics.probe.exclude": ("x",),
+        "metrics.probe.interval": 2.0,
+    }
+    assert restart == ["console", "metrics.probe.enabled"]
+    assert config.changes(old, old) == ({}, [])
+
+
+def test_the_example_is_read_as_the_defaults(tmp_path: Path) -> None:
+    entries = catalogue.load()
+    text = config.example(entries)
+    uncommented = "\n".join(
+        line[1:] if line.startswith("#") and not line.startswith("# ") and line != "#" else line
+        for line in text.splitlines()
+    )
+    assert len(tomllib.loads(uncommented)) > 5
+    (tmp_path / "defaults.toml").write_text("")
+    (tmp_path / "example.toml").write_text(uncommented)
+    defaults = config.load(entries, {}, {}, tmp_path / "defaults.toml")
+    example = config.load(entries, {}, {}, tmp_path / "example.toml")
+    assert dict(example.loaded.values) == dict(defaults.loaded.values)
+    assert config.changes(defaults, example) == ({}, [])
+
+
+def test_every_real_metrics_options_can_be_set() -> None:
+    for setting in config.settings_of(catalogue.load()):
+        assert setting.doc
+        assert setting.kind.check(setting.default) == setting.default, setting.key
