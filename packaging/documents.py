@@ -85,11 +85,15 @@ def webui() -> Command:
         )
         for s in webui_config.SETTINGS
     )  # fmt: skip
+    example = webui_config.example()
+    relative = '#data_dir = "data/webui"\n'
+    assert relative in example
+    example = example.replace(relative, 'data_dir = "/var/lib/health-webui"\n')
     return Command(
         name="health-webui",
         parser=webui_cli._parser(),
         keys=keys,
-        example=webui_config.example(),
+        example=example,
         exit_status=(
             ("0", "A clean end."),
             ("1", "It cannot start, or has failed: a line on standard error says why."),

@@ -1,9 +1,11 @@
 """A catalogue of an invented device with every kind of field, card and chart; and its samples."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 from health_webui import catalogue
-from health_webui.config import Endpoints
+from health_webui.config import Config, Endpoints, load
 from health_webui.fleet import Follower
 from health_wire import tree
 
@@ -159,6 +161,12 @@ STATE: dict[str, Any] = {
         "checks": {"known": 3, "total": 4, "not_applicable": 1},
     },
 }
+
+
+def config(**settings: Any) -> Config:
+    """The configuration with these settings, and nothing of this machine's."""
+    values = {key: value for key, value in settings.items() if value is not None}
+    return load({**values}, {}, Path(os.devnull))
 
 
 def follower(

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from health_webui import catalogue
+from health_webui.access import Access
 from health_webui.app import create_app
 from health_webui.assets import Assets, File
 from health_webui.fleet import Fleet, Follower
 from health_wire import CollectorTimeout, ProtocolError
 
-from tests.webui.sample import HOSTILE, STATE, follower
+from tests.webui.sample import HOSTILE, STATE, config, follower
 
 BUILT = Assets(
     {
@@ -32,7 +33,7 @@ BUILT = Assets(
 def client(*followers: Follower, assets: Assets = BUILT) -> FlaskClient:
     fleet = Fleet([])
     fleet.followers = followers
-    app, _ = create_app(fleet, assets)
+    app, _ = create_app(fleet, assets, Access(config()))
     app.testing = True
     return app.test_client()
 
@@ -235,7 +236,9 @@ def test_a_collector_that_does_not_answer_is_an_error_of_its_own(
     assert response.json["message"] == str(error)
 
 
-def test_nothing_can_be_changed_by_a_request() -> None:
-    app, _ = create_app(Fleet([]), Assets())
+def test_only_logging_in_and_out_is_more_than_looking() -> None:
+    app, _ = create_app(Fleet([]), Assets(), Access(config()))
+    changing = {r.rule for r in app.url_map.iter_rules() if (r.methods or set()) & {"POST", "PUT"}}
+    assert changing == {"/login", "/logout"}
     methods = {method for rule in app.url_map.iter_rules() for method in rule.methods or ()}
-    assert methods <= {"GET", "HEAD", "OPTIONS"}
+    assert methods <= {"GET", "HEAD", "OPTIONS", "POST"}

@@ -4,7 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from health_webui.config import SETTINGS, Config, Endpoints, example, is_loopback, load
+from health_webui.config import (
+    SETTINGS,
+    Config,
+    Endpoints,
+    check_access,
+    example,
+    is_loopback,
+    load,
+)
+from health_webui.password import PasswordFile
 from health_wire.settings import SettingsError
 
 ACCEPTED = "ipc:///run/a,ipc:///run/b"
@@ -69,7 +78,9 @@ def test_what_is_not_accepted_is_refused_with_file_and_key(
     [
         ("HEALTH_WEBUI_PORT", "nine"),
         ("HEALTH_WEBUI_PROT", "9"),
-        ("HEALTH_WEBUI_ALLOW_REMOTE_WITHOUT_PASSWORD", "perhaps"),
+        ("HEALTH_WEBUI_AUTH", "perhaps"),
+        ("HEALTH_WEBUI_TRUSTED_PROXIES", "10.0.0.1/24"),
+        ("HEALTH_WEBUI_ALLOWED_HOSTS", "a b"),
         ("HEALTH_WEBUI_COLLECTOR", "ipc://a"),
     ],
 )
@@ -80,11 +91,40 @@ def test_the_environment_is_checked_as_the_file_is(
         given(tmp_path, environ={variable: value})
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-def test_other_machines_may_look_where_the_configuration_says_so(tmp_path: Path, host: str) -> None:
-    with pytest.raises(SettingsError, match="allow_remote_without_password = true"):
-        given(tmp_path, host=host)
-    assert given(tmp_path, "allow_remote_without_password = true\n", host=host).host == host
+@pytest.mark.parametrize(
+    "text",
+    [
+        'host = "0.0.0.0"',
+        'host = "::"',
+        'host = "192.0.2.1"',
+        'allowed_hosts = ["health.example.org"]',
+        'trusted_proxies = ["127.0.0.1"]',
+    ],
+)
+def test_other_machines_need_a_password_or_a_word_about_them(tmp_path: Path, text: str) -> None:
+    data = f'data_dir = "{tmp_path}"\n'
+    with pytest.raises(SettingsError, match="health-webui set-password"):
+        check_access(given(tmp_path, f"{data}{text}\n"))
+    check_access(given(tmp_path, f'{data}{text}\nauth = "none"\n'))
+    PasswordFile(tmp_path / "password").set("correct horse")
+    check_access(given(tmp_path, f"{data}{text}\n"))
+
+
+def test_this_machine_needs_no_password(tmp_path: Path) -> None:
+    check_access(given(tmp_path, f'data_dir = "{tmp_path}"\nallowed_hosts = ["localhost"]\n'))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('auth = "proxy"', "needs trusted_proxies"),
+        ('tls_key = "k"', "go together"),
+        ('tls_certificate = "c"', "go together"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        check_access(given(tmp_path, f"{text}\n"))
 
 
 @pytest.mark.parametrize(

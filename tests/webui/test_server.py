@@ -38,9 +38,7 @@ def test_a_taken_port_is_named_with_a_remedy(tmp_path: Path) -> None:
 
 
 def test_an_address_of_another_machine_is_named(tmp_path: Path) -> None:
-    status, said = fails(
-        tmp_path, "--host", "192.0.2.1", "--port", "0", "--allow-remote-without-password"
-    )
+    status, said = fails(tmp_path, "--host", "192.0.2.1", "--port", "0", "--auth", "none")
     assert (status, said.count("\n")) == (1, 1)
     assert "192.0.2.1 is no address of this machine" in said
 
@@ -48,7 +46,7 @@ def test_an_address_of_another_machine_is_named(tmp_path: Path) -> None:
 def test_other_machines_are_kept_out_unless_told(tmp_path: Path) -> None:
     status, said = fails(tmp_path, "--host", "0.0.0.0", "--port", "0")
     assert (status, said.count("\n")) == (2, 1)
-    assert "allow_remote_without_password = true" in said
+    assert "health-webui set-password" in said
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@
 | ``/host/NAME`` | a host's page; NAME is its id or the follower's key |
 | ``/api/host/NAME/history?seconds=N`` | what its charts show, as JSON |
 | ``/static/FILE`` | the bundled front end |
+| ``/login``, ``/logout`` | where a password is needed |
+| ``/healthz`` | ``ok`` while this process serves, for those who watch it |
 
 Socket.IO: a browser sends ``follow`` with a follower's key and gets the snapshot as the answer;
 then come ``frame``, ``link`` and ``snapshot``. ``follow`` without a key is the list of hosts,
@@ -14,6 +16,10 @@ relative, so that it works below any path of a reverse proxy.
 """
 
 import gzip
+import json
+import logging
+import traceback
+from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, jsonify, render_template, request
@@ -21,7 +27,8 @@ from flask_socketio import SocketIO, join_room
 from health_wire import CollectorTimeout, ProtocolError
 from werkzeug.exceptions import HTTPException
 
-from health_webui import render
+from health_webui import login, render
+from health_webui.access import MAX_BODY, SESSION_COOKIE, Access, Gate, cookie
 from health_webui.assets import Assets
 from health_webui.fleet import Fleet, Follower
 from health_webui.plan import plan
@@ -30,19 +37,10 @@ from health_webui.verdict import coverage, problems
 FLEET_ROOM = "fleet"
 _HISTORY_SECONDS = range(10, 86401)
 _SMALLEST_COMPRESSED = 1000
-
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self';"
-    " img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none';"
-    " frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+_HERE = str(Path(__file__).parent)
 
 
-def create_app(fleet: Fleet, assets: Assets) -> tuple[Flask, SocketIO]:
+def create_app(fleet: Fleet, assets: Assets, access: Access) -> tuple[Flask, SocketIO]:
     """The WSGI application and the Socket.IO server in it."""
     app = Flask(__name__, static_folder=None)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -55,12 +53,16 @@ def create_app(fleet: Fleet, assets: Assets) -> tuple[Flask, SocketIO]:
         level=render.level,
         utc=render.utc,
     )
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.register_blueprint(login.pages(access))
     _add_pages(app, fleet)
     _add_api(app, fleet)
     _add_static(app, assets)
     app.after_request(_finish)
     app.register_error_handler(HTTPException, _error)
-    return app, _sockets(app, fleet, assets)
+    sockets = _sockets(app, fleet, assets)
+    app.wsgi_app = Gate(app.wsgi_app, access)  # type: ignore[method-assign]
+    return app, sockets
 
 
 def _add_pages(app: Flask, fleet: Fleet) -> None:
@@ -130,11 +132,7 @@ def _add_static(app: Flask, assets: Assets) -> None:
 
 
 def _finish(response: Response) -> Response:
-    """The headers of every response, and compression of what was made for this request."""
-    response.headers.extend(
-        {key: text for key, text in _HEADERS.items() if key not in response.headers}
-    )
-    response.headers.setdefault("Cache-Control", "no-store")
+    """Compresses what was made for this request."""
     if response.mimetype in ("text/html", "application/json") and not response.is_streamed:
         response.vary.add("Accept-Encoding")
         body = response.get_data()
@@ -155,11 +153,33 @@ def engine_of(sockets: SocketIO) -> Any:
     return sockets.server.eio  # type: ignore[attr-defined]
 
 
+class _Json:
+    """JSON as browsers send it: what is nested too deeply is no JSON, and no error of ours."""
+
+    dumps = staticmethod(json.dumps)
+
+    @staticmethod
+    def loads(text: str | bytes, **options: Any) -> Any:
+        try:
+            return json.loads(text, **options)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+
+
+def _ours(record: logging.LogRecord) -> bool:
+    """Whether a logged error is worth its traceback: not if it is what a browser sent."""
+    if not record.exc_info:
+        return True
+    frames = traceback.extract_tb(record.exc_info[2])
+    return any(frame.filename.startswith(_HERE) for frame in frames)
+
+
 def _sockets(app: Flask, fleet: Fleet, assets: Assets) -> SocketIO:
     sockets = SocketIO(
         app,
         async_mode="gevent",
-        # Without cors_allowed_origins only pages of this same origin may connect.
+        cors_allowed_origins=[],  # not checked again: `Access` has
+        json=_Json,
         manage_session=False,
         allow_upgrades=False,  # the page begins with WebSocket and falls back to polling
         max_http_buffer_size=10_000,  # what browsers have to say is short
@@ -167,15 +187,19 @@ def _sockets(app: Flask, fleet: Fleet, assets: Assets) -> SocketIO:
         ping_timeout=10,
     )
 
+    logging.getLogger("engineio.server").addFilter(_ours)
+
     @sockets.on("connect")
     def connect() -> None:
-        """Remembers the TCP connection, which the guard against slow browsers may have to cut."""
+        """Remembers the connection, which may have to be cut, and the session it came with."""
         websocket = request.environ.get("wsgi.websocket")
         engine = engine_of(sockets)
         manager = sockets.server.manager  # type: ignore[attr-defined]
         sid = manager.eio_sid_from_sid(request.sid, "/")  # type: ignore[attr-defined]
         if websocket is not None and sid in engine.sockets:
             engine.sockets[sid].tcp = websocket.handler.socket
+        if sid in engine.sockets:
+            engine.sockets[sid].session = cookie(request.environ, SESSION_COOKIE)
 
     @sockets.on("follow")
     def follow(key: Any = None) -> dict[str, Any]:

@@ -3,15 +3,19 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from getpass import getpass
 
 from health_wire import settings
+from health_wire.keys import InvalidKey
 from health_wire.settings import SettingsError
 
 from health_webui import config as configuration
 from health_webui.config import Config
+from health_webui.password import MAX_PASSWORD, PasswordFile
 
 _EXIT_FAILED = 1
 _EXIT_USAGE = 2
+_SHORTEST = 8
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,12 +34,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     try:
         config = configuration.load(options)
-    except SettingsError as error:
+        if command == "set-password":
+            return _set_password(config)
+        configuration.check_access(config)
+    except (SettingsError, InvalidKey) as error:
         return _fail(str(error), _EXIT_USAGE)
     if command == "check-config":
         print(config.loaded.report())
         return 0
     return _run(config)
+
+
+def _set_password(config: Config) -> int:
+    """Asks twice at a terminal; takes the first line of standard input where there is none."""
+    if sys.stdin.isatty():
+        given = getpass("New password: ")
+        if getpass("Again: ") != given:
+            return _fail("the two are not the same: nothing has changed", _EXIT_FAILED)
+    else:
+        given = sys.stdin.readline().rstrip("\n")
+    if not _SHORTEST <= len(given) <= MAX_PASSWORD:
+        return _fail(f"a password has {_SHORTEST} to {MAX_PASSWORD} characters", _EXIT_FAILED)
+    PasswordFile(config.password_file).set(given)
+    print(
+        f"The password is set. Whoever was logged in has to log in again. ({config.password_file})"
+    )
+    return 0
 
 
 def _run(config: Config) -> int:
@@ -77,6 +101,14 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--example", action="store_true", help="print a documented example file instead"
     )
+    password = commands.add_parser(
+        "set-password",
+        help="set the password that the page asks for",
+        description="Asks for a new password, or takes it from standard input. It takes effect at"
+        " once, and ends every session.",
+        allow_abbrev=False,
+    )
+    settings.add_flags(password, [s for s in configuration.SETTINGS if s.key == "data_dir"])
     for command in (run, check):
         settings.add_flags(command, configuration.SETTINGS)
         command.add_argument(

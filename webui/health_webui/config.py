@@ -4,12 +4,23 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any, Self
 
 from health_wire import protocol, settings
-from health_wire.settings import BOOL, Kind, Loaded, Setting, SettingsError, number
+from health_wire.keys import InvalidKey
+from health_wire.settings import (
+    TEXT,
+    Kind,
+    Loaded,
+    Setting,
+    SettingsError,
+    choice,
+    number,
+)
+
+from health_webui.password import PasswordFile
 
 PREFIX = "HEALTH_WEBUI"
 DEFAULT_FILE = Path("/etc/health-webui/config.toml")
@@ -60,10 +71,36 @@ def _collectors(value: Any) -> tuple[str, ...]:
     return tuple(map(str, found))
 
 
+def _networks(value: Any) -> tuple[str, ...]:
+    for text in _names(value):
+        try:
+            ip_network(text)
+        except ValueError as error:
+            raise ValueError(
+                f"expected addresses such as 192.168.1.2 or 10.0.0.0/24: {error}"
+            ) from None
+    return tuple(value)
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
+        raise ValueError(f'expected a list of texts such as ["a", "b"], got {value!r}')
+    for text in value:
+        if not re.fullmatch(r"[A-Za-z0-9.:_/-]+", text):
+            raise ValueError(f"expected names or addresses without a port, got {text!r}")
+    return tuple(value)
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
 ADDRESS = Kind("an address or host name", _address, str)
 COLLECTORS = Kind(
     'list of texts "EVENTS,STATE"; in the environment with blanks between', _collectors, str.split
 )
+NAMES = Kind("list of host names or addresses", _names, _split)
+NETWORKS = Kind("list of addresses or networks, such as 10.0.0.0/24", _networks, _split)
 
 SETTINGS = (
     Setting("host", ADDRESS, "127.0.0.1", "address to listen on", "ADDRESS"),
@@ -77,9 +114,28 @@ SETTINGS = (
         "collectors to follow, each by its events and its state endpoint",
     ),
     Setting(
-        "allow_remote_without_password", BOOL, False,
-        "allow an address that other machines reach: whoever reaches it sees everything", "",
+        "data_dir", TEXT, "data/webui",
+        "directory for the password and the keys of collectors that were added", "DIR",
     ),
+    Setting(
+        "auth", choice("password", "none", "proxy"), "password",
+        "who may see the page where other machines reach it: who knows the password, everyone,"
+        " or who comes through the trusted proxies, which then ask for one",
+        "WAY",
+    ),
+    Setting(
+        "allowed_hosts", NAMES, (),
+        "names by which browsers may ask for this page, besides its address and this host's name",
+    ),
+    Setting(
+        "trusted_proxies", NETWORKS, (),
+        "reverse proxies whose X-Forwarded-For, -Proto, -Host and -Prefix are believed",
+    ),
+    Setting(
+        "tls_certificate", TEXT, "",
+        "file with the certificate chain, in PEM: serve HTTPS; empty: HTTP", "FILE",
+    ),
+    Setting("tls_key", TEXT, "", "file with the certificate's key, in PEM", "FILE"),
 )  # fmt: skip
 
 
@@ -90,8 +146,26 @@ class Config:
     host: str
     port: int
     collector: tuple[Endpoints, ...]
-    allow_remote_without_password: bool
+    data_dir: Path
+    auth: str
+    allowed_hosts: tuple[str, ...]
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+    tls_certificate: str
+    tls_key: str
     loaded: Loaded
+
+    @property
+    def password_file(self) -> Path:
+        return self.data_dir / "password"
+
+    @property
+    def exposed(self) -> bool:
+        """Whether others than this machine's own users can reach the page.
+
+        A name or a proxy that is configured means that they are expected, whatever the address.
+        """
+        names = (self.host, *self.allowed_hosts)
+        return bool(self.trusted_proxies) or not all(map(is_loopback, names))
 
 
 def load(
@@ -109,20 +183,38 @@ def load(
     )
     values = {setting.key: loaded[setting.key] for setting in SETTINGS}
     values["collector"] = tuple(map(Endpoints.parse, loaded["collector"]))
-    config = Config(**values, loaded=loaded)
-    _check_exposure(config)
-    return config
+    values["data_dir"] = Path(loaded["data_dir"])
+    values["trusted_proxies"] = tuple(map(ip_network, loaded["trusted_proxies"]))
+    return Config(**values, loaded=loaded)
 
 
-def _check_exposure(config: Config) -> None:
-    """Nobody else may see the page unless the configuration says so in as many words."""
-    if config.allow_remote_without_password or is_loopback(config.host):
+def check_access(config: Config) -> None:
+    """Nobody else may see the page unless the configuration says who.
+
+    Raises:
+        SettingsError: it does not, or what it says cannot be had.
+    """
+    origin = config.loaded.origins
+    if bool(config.tls_certificate) != bool(config.tls_key):
+        raise SettingsError("tls_certificate and tls_key go together: one of them is not set")
+    if config.auth == "proxy" and not config.trusted_proxies:
+        raise SettingsError(
+            f'{origin["auth"]}: auth: "proxy" needs trusted_proxies, the addresses of the proxies'
+        )
+    if not config.exposed or config.auth != "password":
         return
-    raise SettingsError(
-        f"{config.loaded.origins['host']}: host: {config.host} can be reached from other machines,"
-        " and there is no password: keep it at 127.0.0.1 (behind a reverse proxy that asks for"
-        " one, for instance), or set allow_remote_without_password = true"
-    )
+    why = "host" if not is_loopback(config.host) else "allowed_hosts"
+    why = "trusted_proxies" if config.trusted_proxies else why
+    try:
+        missing = PasswordFile(config.password_file).record() is None
+    except InvalidKey as error:
+        raise SettingsError(str(error)) from None
+    if missing:
+        raise SettingsError(
+            f"{origin[why]}: {why}: other machines can reach the page, and there is no password:"
+            " set one (health-webui set-password), or say who else decides"
+            ' (auth = "proxy", or "none" for nobody)'
+        )
 
 
 def is_loopback(host: str) -> bool:

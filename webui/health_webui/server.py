@@ -13,16 +13,18 @@ from typing import Any
 
 import gevent
 import gevent.socket
+import gevent.ssl
 import zmq.green
 from gevent.event import Event
 from gevent.pywsgi import WSGIServer
-from geventwebsocket.handler import WebSocketHandler  # type: ignore[import-untyped]
 
 from health_webui import assets, guard
+from health_webui.access import Access
 from health_webui.app import FLEET_ROOM, create_app, engine_of
 from health_webui.config import Config
 from health_webui.fleet import Fleet
 from health_webui.relay import Relay
+from health_webui.websocket import handler_for
 
 _BACKLOG = 256
 _STOP_SECONDS = 0.2  # for answers under way; open WebSockets never end by themselves
@@ -39,6 +41,7 @@ def serve(config: Config) -> None:
         CannotStart: the address cannot be listened on, or an endpoint cannot be one.
     """
     logging.basicConfig(format="health-webui: %(message)s", level=logging.WARNING)
+    tls = _tls(config)
     listener = _listen(config.host, config.port)
     context = zmq.green.Context()
     try:
@@ -47,24 +50,25 @@ def serve(config: Config) -> None:
         listener.close()
         context.destroy(linger=0)
         raise CannotStart(str(error)) from None
-    app, sockets = create_app(fleet, assets.load())
+    access = Access(config)
+    app, sockets = create_app(fleet, assets.load(), access)
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, stop.set)
-    server = WSGIServer(listener, app, handler_class=WebSocketHandler, log=None)
+    server = WSGIServer(listener, app, handler_class=handler_for(access), log=None, **tls)
     server.start()
 
     def send(name: str, message: dict[str, Any], room: str) -> None:
         sockets.emit(name, message, to=room)
 
     work: list[Any] = [gevent.spawn(Relay(follower, send).run) for follower in fleet.followers]
-    work.append(gevent.spawn(guard.watch, engine_of(sockets)))
+    work.append(gevent.spawn(guard.watch, engine_of(sockets), access.may_stay))
     work.append(gevent.spawn(_beat, fleet, send))
     failed: list[Any] = []
     for greenlet in work:
         greenlet.link_exception(failed.append)
         greenlet.link_exception(lambda _: stop.set())
-    _announce_ready(config.host, listener.getsockname()[1])
+    _announce_ready("https" if tls else "http", config.host, listener.getsockname()[1])
     stop.wait()
     server.stop(timeout=_STOP_SECONDS)
     gevent.killall(work, timeout=_STOP_SECONDS)
@@ -72,6 +76,23 @@ def serve(config: Config) -> None:
     context.destroy(linger=0)
     if failed:  # gevent has printed the traceback
         raise CannotStart(f"stopped by an error of its own: {failed[0].exception!r}")
+
+
+def _tls(config: Config) -> dict[str, Any]:
+    """What the server needs for HTTPS, nothing for HTTP.
+
+    Raises:
+        CannotStart: certificate or key cannot be used.
+    """
+    if not config.tls_certificate:
+        return {}
+    context = gevent.ssl.SSLContext(gevent.ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(config.tls_certificate, config.tls_key)
+    except OSError as error:  # SSLError is one
+        files = f"{config.tls_certificate}, {config.tls_key}"
+        raise CannotStart(f"TLS: {files}: {error.strerror or error}") from None
+    return {"ssl_context": context}
 
 
 def _listen(host: str, port: int) -> Any:
@@ -87,6 +108,8 @@ def _listen(host: str, port: int) -> Any:
         family, kind, protocol, _, address = found[0]
         listener = gevent.socket.socket(family, kind, protocol)
         listener.setsockopt(gevent.socket.SOL_SOCKET, gevent.socket.SO_REUSEADDR, 1)
+        # What is accepted inherits it: an answer's body does not wait for its head's receipt.
+        listener.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
         listener.bind(address)
         listener.listen(_BACKLOG)
     except OSError as error:
@@ -109,9 +132,9 @@ def _beat(fleet: Fleet, send: Any) -> None:
         send("fleet", {"fleet": fleet.revision()}, FLEET_ROOM)
 
 
-def _announce_ready(host: str, port: int) -> None:
+def _announce_ready(scheme: str, host: str, port: int) -> None:
     address = f"[{host}]" if ":" in host else host
-    print(f"ready url=http://{address}:{port}/", file=sys.stderr, flush=True)
+    print(f"ready url={scheme}://{address}:{port}/", file=sys.stderr, flush=True)
     if "NOTIFY_SOCKET" not in os.environ:
         return
     try:

@@ -20,11 +20,18 @@ const socket = io({
   reconnectionDelayMax: 2000,
 });
 
+// The session has ended: the server shows the login in place of this page.
+const leave = () => {
+  location.reload();
+  return false;
+};
+
 // The page as the server draws it now, in place of the one that is shown; false if it cannot be
 // had, which the next connection mends.
 const redraw = async () => {
   try {
     const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (response.redirected) return leave();
     const drawn = new DOMParser().parseFromString(await response.text(), "text/html");
     mainElement().replaceWith(document.adoptNode(drawn.getElementById("main")));
     return true;
@@ -32,6 +39,12 @@ const redraw = async () => {
     return false;
   }
 };
+
+// Refused, it may be for want of a session; whether it is so, only a page's address tells.
+socket.on("connect_error", async () => {
+  const response = await fetch(location.href, { method: "HEAD" }).catch(() => null);
+  if (response?.redirected) leave();
+});
 
 // A newer front end than the one that runs here. The server has just answered, so it is there.
 const isOutdated = (answer) => answer.build !== undefined && answer.build !== build;

@@ -1,0 +1,170 @@
+"""The password and the sessions that it opens, and how often it may be tried.
+
+The password's file holds its scrypt hash (RFC 7914). Sessions are signed with a key made from that
+file, so that they outlive a restart and end with the password.
+"""
+
+import hashlib
+import hmac
+import secrets
+import time
+import unicodedata
+from collections import OrderedDict
+from collections.abc import Callable
+from ipaddress import IPv6Address, ip_address
+from pathlib import Path
+
+from health_wire.keys import InvalidKey, make_private_directory, read_private, write_private
+from itsdangerous import BadSignature, TimestampSigner
+
+MAX_PASSWORD = 256
+SESSION_SECONDS = 30 * 86400
+_COST, _BLOCK, _PARALLEL = 2**14, 8, 1  # 16 MiB, some 50 ms on a PC and 300 ms on a Pi
+
+
+class PasswordFile:
+    """The file with the password's hash; read anew when it has changed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._read: tuple[object, str] | None = None
+
+    def set(self, password: str) -> None:
+        """Writes the file, mode 0600, whole or not at all.
+
+        Raises:
+            InvalidKey: it cannot be written.
+        """
+        salt = secrets.token_bytes(16)
+        digest = _scrypt(password, salt, _COST, _BLOCK, _PARALLEL)
+        if not self.path.parent.exists():
+            make_private_directory(self.path.parent)
+        text = f"scrypt:{_COST}:{_BLOCK}:{_PARALLEL}:{salt.hex()}:{digest.hex()}\n"
+        write_private(self.path, text, replace=True)
+
+    def record(self) -> str | None:
+        """The file's text; None where there is no password.
+
+        Raises:
+            InvalidKey: it cannot be read, or others can read it.
+        """
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise InvalidKey(f"{self.path}: {error.strerror}") from None
+        version = (found.st_ino, found.st_mtime_ns, found.st_mode)
+        if self._read is None or self._read[0] != version:
+            try:
+                self._read = version, read_private(self.path)
+            except FileNotFoundError:
+                return None
+        return self._read[1]
+
+    def matches(self, password: str) -> bool:
+        """Whether this is the password. Takes its time, and 16 MiB, by design."""
+        record = self.record()
+        if record is None or len(password) > MAX_PASSWORD:
+            return False
+        try:
+            kind, cost, block, parallel, salt, digest = record.strip().split(":")
+            if kind != "scrypt":
+                return False
+            made = _scrypt(password, bytes.fromhex(salt), int(cost), int(block), int(parallel))
+        except ValueError:
+            return False
+        return hmac.compare_digest(made.hex(), digest)
+
+
+def _scrypt(password: str, salt: bytes, cost: int, block: int, parallel: int) -> bytes:
+    text = unicodedata.normalize("NFKC", password).encode(errors="surrogatepass")
+    return hashlib.scrypt(text, salt=salt, n=cost, r=block, p=parallel, dklen=32)
+
+
+class Sessions:
+    """Cookies that the password has opened. Ended ones are remembered until a restart."""
+
+    _MAX_ENDED = 1000
+
+    def __init__(self, password: PasswordFile) -> None:
+        self._password = password
+        self._ended: OrderedDict[str, None] = OrderedDict()
+
+    def begin(self) -> str:
+        """A new session's cookie."""
+        signer = self._signer()
+        assert signer is not None, "only a password opens a session"
+        return signer.sign(secrets.token_hex(16)).decode()
+
+    def valid(self, cookie: str | None) -> bool:
+        """Whether the cookie is one of ours, not too old, and not ended."""
+        signer = self._signer()
+        if not cookie or signer is None or cookie in self._ended:
+            return False
+        try:
+            signer.unsign(cookie, max_age=SESSION_SECONDS)
+        except BadSignature:
+            return False
+        return True
+
+    def end(self, cookie: str) -> None:
+        if self.valid(cookie):
+            self._ended[cookie] = None
+            while len(self._ended) > self._MAX_ENDED:
+                self._ended.popitem(last=False)
+
+    def _signer(self) -> TimestampSigner | None:
+        try:
+            record = self._password.record()
+        except InvalidKey:
+            return None
+        if record is None:
+            return None
+        key = hashlib.sha256(b"session " + record.encode()).digest()
+        return TimestampSigner(key, salt="session", digest_method=hashlib.sha256)
+
+
+class Throttle:
+    """How often one address may try: a few times at once, then once in a while.
+
+    A whole /64 of IPv6 counts as one address: that much one machine has for the asking.
+    """
+
+    BURST = 5
+    REFILL_SECONDS = 20.0
+    _MAX_ADDRESSES = 10_000
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, address: str) -> float:
+        """Takes one try; the seconds to wait where there is none left, else 0."""
+        key, now = _network(address), self._clock()
+        left, since = self._left.pop(key, (float(self.BURST), now))
+        left = min(left + (now - since) / self.REFILL_SECONDS, float(self.BURST))
+        allowed = left >= 1.0
+        self._left[key] = (left - 1.0 if allowed else left, now)
+        while len(self._left) > self._MAX_ADDRESSES:
+            self._left.popitem(last=False)
+        return 0.0 if allowed else (1.0 - left) * self.REFILL_SECONDS
+
+    def forget(self, address: str) -> None:
+        """The password was right: that address starts anew."""
+        self._left.pop(_network(address), None)
+
+    def __len__(self) -> int:
+        return len(self._left)
+
+
+def _network(address: str) -> str:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped:
+            return str(parsed.ipv4_mapped)
+        return str(IPv6Address(int(parsed) >> 64 << 64))
+    return str(parsed)
