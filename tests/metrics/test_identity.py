@@ -1,5 +1,6 @@
 import os
 import platform
+import subprocess
 from collections.abc import Callable
 
 import psutil
@@ -93,3 +94,10 @@ def test_agrees_with_others_on_this_machine() -> None:
     assert got.architecture == platform.machine()
     assert got.cores == psutil.cpu_count()
     assert got.memory_bytes == psutil.virtual_memory().total
+
+
+def test_addresses_are_those_that_others_can_reach() -> None:
+    said = IdentityReader(Host(), IdentityOptions()).read(0.0).addresses
+    own = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=True).stdout
+    expected = {a for a in own.split() if not a.startswith(("fe80:", "169.254."))}
+    assert set((said or "").split(", ")) - {""} == expected

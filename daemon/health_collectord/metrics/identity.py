@@ -2,8 +2,10 @@
 
 import platform
 import shlex
+import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Annotated
 
 from health_collectord.host import Host
@@ -37,6 +39,9 @@ class Identity(Telemetry):
     distribution: Annotated[str | None, Text("distribution and its version")]
     kernel: Annotated[str | None, Text("kernel release")]
     architecture: Annotated[str | None, Text("the kernel's architecture, as in uname -m")]
+    addresses: Annotated[
+        str | None, Text("IP addresses that others can reach it at; null for another host's copy")
+    ]
     cores: Annotated[int | None, Gauge(Unit.COUNT, "CPUs that are online", history=False)]
     memory_bytes: Annotated[int | None, Gauge(Unit.BYTES, "usable RAM", history=False)]
     boot_time: Annotated[str | None, Time("when the kernel started, by the wall clock of today")]
@@ -48,7 +53,7 @@ class IdentityReader:
 
     Sources: man 5 proc_sys_kernel, proc_stat, proc_meminfo, os-release; the device tree's
     ``model`` and ``serial-number``, which end in NUL; the kernel's ABI/testing/sysfs-class-dmi
-    (where serials are for root only).
+    (where serials are for root only); the addresses from psutil.
     """
 
     def __init__(self, host: Host, options: IdentityOptions) -> None:
@@ -69,6 +74,7 @@ class IdentityReader:
             distribution=self._distribution(),
             kernel=text(kernel / "osrelease") or None,
             architecture=self._architecture(),
+            addresses=None if self._host.foreign else _addresses(),
             cores=cores or None,
             memory_bytes=memory << 10 if memory else None,
             boot_time=_instant(boot) if boot else None,
@@ -102,6 +108,20 @@ class IdentityReader:
                 if name == "PRETTY_NAME":
                     return _unquoted(value)
         return None
+
+
+def _addresses() -> str | None:
+    """IPv4 before IPv6, without loopback and link-local ones, which lead nowhere from outside."""
+    import psutil  # the kernel tells addresses over netlink only; needed once a minute
+
+    found = set()
+    for addresses in psutil.net_if_addrs().values():
+        for address in addresses:
+            if address.family in (socket.AF_INET, socket.AF_INET6):
+                ip = ip_address(address.address.partition("%")[0])
+                if not (ip.is_loopback or ip.is_link_local):
+                    found.add((ip.version, ip.packed, str(ip)))
+    return ", ".join(text for _, _, text in sorted(found)) or None
 
 
 def _unquoted(value: str) -> str | None:
@@ -145,6 +165,7 @@ METRIC = Metric(
             "distribution",
             "kernel",
             "architecture",
+            "addresses",
             "cores",
             "memory_bytes",
             "boot_time",
