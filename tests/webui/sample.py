@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from health_webui import catalogue
+from health_webui.collectors import Source
 from health_webui.config import Config, Endpoints, load
 from health_webui.fleet import Follower
 from health_wire import tree
@@ -173,7 +174,7 @@ def follower(
     state: dict[str, Any] = STATE, *, host: str = HOSTILE, status: str = "live"
 ) -> Follower:
     """A follower that has seen that state, without a collector behind it."""
-    made = Follower(Endpoints("ipc:///nowhere/events", "ipc:///nowhere/state"))
+    made = Follower(Source(Endpoints("ipc:///nowhere/events", "ipc:///nowhere/state")))
     made.client.close()
     made.client.host, made.client.epoch, made.client.seq = host, "e" * 32, 7
     made.client.state = tree.freeze(state)

@@ -1,11 +1,16 @@
 from typing import Any
 
 import pytest
+from health_webui.collectors import Source
 from health_webui.config import Endpoints
 from health_webui.fleet import Fleet, Follower, chart_series
 from health_wire import ProtocolError
 
 from tests.webui.sample import HOSTILE, follower
+
+
+def source(name: str) -> Source:
+    return Source(Endpoints(f"ipc:///{name}/events", f"ipc:///{name}/state"))
 
 
 class Answering:
@@ -57,7 +62,7 @@ def test_a_series_that_is_not_known_does_not_keep_the_others_away(
 
 
 def test_a_collector_is_found_by_key_and_by_host() -> None:
-    fleet = Fleet([Endpoints("ipc:///a", "ipc:///b"), Endpoints("ipc:///c", "ipc:///d")])
+    fleet = Fleet([source("a"), source("b")])
     first, second = fleet.followers
     second.client.host = "pi4"
     assert fleet.find("pi4") is second

@@ -69,7 +69,7 @@ def _add_pages(app: Flask, fleet: Fleet) -> None:
     @app.get("/")
     def index() -> str:
         if len(fleet.followers) == 1:
-            return _host_page(fleet.followers[0], root="")
+            return _host_page(fleet, fleet.followers[0], root="")
         return render_template("fleet.html", root="", followers=fleet.worst_first(), fleet=fleet)
 
     @app.get("/host/<name>")
@@ -78,15 +78,16 @@ def _add_pages(app: Flask, fleet: Fleet) -> None:
         if follower is None:
             message = "No host of that name is followed here."
             return render_template("error.html", root="../", message=message), 404
-        return _host_page(follower, root="../", many=len(fleet.followers) > 1)
+        return _host_page(fleet, follower, root="../", many=len(fleet.followers) > 1)
 
 
-def _host_page(follower: Follower, *, root: str, many: bool = False) -> str:
+def _host_page(fleet: Fleet, follower: Follower, *, root: str, many: bool = False) -> str:
     health = follower.health
     return render_template(
         "host.html",
         root=root,
         many=many,
+        notes=fleet.notes(follower),
         follower=follower,
         verdict=follower.verdict(),
         coverage=coverage(health),

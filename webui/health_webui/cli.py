@@ -2,13 +2,16 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from getpass import getpass
+from typing import Any
 
 from health_wire import settings
 from health_wire.keys import InvalidKey
 from health_wire.settings import SettingsError
 
+from health_webui import collectors
 from health_webui import config as configuration
 from health_webui.config import Config
 from health_webui.password import MAX_PASSWORD, PasswordFile
@@ -34,18 +37,46 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     try:
         config = configuration.load(options)
-        if command == "set-password":
-            return _set_password(config)
+        if command in _KEEPING:
+            return _KEEPING[command](config, options)
         configuration.check_access(config)
     except (SettingsError, InvalidKey) as error:
         return _fail(str(error), _EXIT_USAGE)
     if command == "check-config":
         print(config.loaded.report())
         return 0
-    return _run(config)
+    return _run(config, partial(configuration.load, options))
 
 
-def _set_password(config: Config) -> int:
+def _add(config: Config, options: dict[str, Any]) -> int:
+    text = options["token"]
+    source = collectors.store(config).add(
+        sys.stdin.read() if text == "-" else text, options["name"]
+    )
+    print(f"{source.label} is followed from now on ({source.endpoints.events}).")
+    if source.plaintext:
+        print("Nothing is encrypted on the way there: better add what `invite` prints there.")
+    return 0
+
+
+def _remove(config: Config, options: dict[str, Any]) -> int:
+    collectors.store(config).remove(options["name"])
+    print(f"{options['name']} is followed no more.")
+    return 0
+
+
+def _list(config: Config, options: dict[str, Any]) -> int:  # noqa: ARG001 as its siblings
+    rows = [
+        (s.label or "-", "keys" if s.keys else "plain", str(s.endpoints))
+        for s in collectors.to_follow(config)
+    ]
+    wide = max(len(name) for name, _, _ in rows)
+    for name, how, endpoints in rows:
+        print(f"{name:{wide}}  {how:5}  {endpoints}")
+    return 0
+
+
+def _set_password(config: Config, options: dict[str, Any]) -> int:  # noqa: ARG001
     """Asks twice at a terminal; takes the first line of standard input where there is none."""
     if sys.stdin.isatty():
         given = getpass("New password: ")
@@ -62,12 +93,15 @@ def _set_password(config: Config) -> int:
     return 0
 
 
-def _run(config: Config) -> int:
+_KEEPING = {"set-password": _set_password, "add": _add, "remove": _remove, "list": _list}
+
+
+def _run(config: Config, reread: Callable[[], Config]) -> int:
     # Imported here, so that check-config and --help do not wait for gevent and Flask.
     from health_webui.server import CannotStart, serve
 
     try:
-        serve(config)
+        serve(config, reread)
     except CannotStart as error:
         return _fail(str(error), _EXIT_FAILED)
     return 0
@@ -108,7 +142,26 @@ def _parser() -> argparse.ArgumentParser:
         " once, and ends every session.",
         allow_abbrev=False,
     )
-    settings.add_flags(password, [s for s in configuration.SETTINGS if s.key == "data_dir"])
+    add = commands.add_parser(
+        "add",
+        help="follow a collector: paste what health-collectord invite printed there",
+        description="Stores an invitation and follows that collector from now on.",
+        allow_abbrev=False,
+    )
+    add.add_argument(
+        "token", metavar="TOKEN",
+        help="the invitation; - reads it from standard input; or EVENTS,STATE without keys",
+    )  # fmt: skip
+    add.add_argument("--name", help="its name here (default: what its host is called)")
+    remove = commands.add_parser(
+        "remove", help="follow a collector no more, and forget its key", allow_abbrev=False
+    )
+    remove.add_argument("name", metavar="NAME", help="as list shows it")
+    listing = commands.add_parser(
+        "list", help="print which collectors are followed", allow_abbrev=False
+    )
+    for command in (password, add, remove, listing):
+        settings.add_flags(command, [s for s in configuration.SETTINGS if s.key == "data_dir"])
     for command in (run, check):
         settings.add_flags(command, configuration.SETTINGS)
         command.add_argument(

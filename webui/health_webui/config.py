@@ -110,8 +110,9 @@ SETTINGS = (
         "PORT",
     ),
     Setting(
-        "collector", COLLECTORS, (str(Endpoints()),),
-        "collectors to follow, each by its events and its state endpoint",
+        "collector", COLLECTORS, (),
+        "collectors to follow, each by its events and its state endpoint, besides those that"
+        " health-webui add has stored; without any this host's own",
     ),
     Setting(
         "data_dir", TEXT, "data/webui",

@@ -6,7 +6,7 @@ Nothing here is state that matters: after a restart the collectors tell it all a
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import zmq
@@ -15,7 +15,7 @@ from health_wire import CollectorClient, ProtocolError, protocol, tree
 
 from health_webui import verdict
 from health_webui.catalogue import Catalogue
-from health_webui.config import Endpoints
+from health_webui.collectors import Source
 from health_webui.verdict import Verdict
 
 # A collector that keeps every sample for exactly as long as is asked for has, by the time the
@@ -34,14 +34,15 @@ class Follower:
 
     def __init__(
         self,
-        endpoints: Endpoints,
+        source: Source,
         context: zmq.Context[Any] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.endpoints = endpoints
+        self.source = source
+        self.endpoints = endpoints = source.endpoints
         self.key = hashlib.sha256(str(endpoints).encode()).hexdigest()[:12]
         self.client = CollectorClient(
-            endpoints.events, endpoints.state, context=context, clock=clock
+            endpoints.events, endpoints.state, context=context, clock=clock, keys=source.keys
         )
         self.catalogue: Catalogue | None = None
         self._clock = clock
@@ -56,7 +57,15 @@ class Follower:
     @property
     def name(self) -> str:
         """The host's id, or where it should be found while it has never been seen."""
-        return self.client.host or self.endpoints.events
+        return self.client.host or self.source.label or self.endpoints.events
+
+    @property
+    def last_seen(self) -> str | None:
+        """When it last said something, by this machine's clock, as ISO 8601; None for never."""
+        if self.client.host is None:
+            return None
+        then = datetime.now(UTC) - timedelta(seconds=self.client.silent_seconds)
+        return then.isoformat(timespec="seconds")
 
     @property
     def health(self) -> Any:
@@ -193,25 +202,80 @@ def rows_of(sample: Any, field: str) -> list[tuple[str, dict[str, Any]]]:
 class Fleet:
     """All followed collectors, in the order of the configuration."""
 
-    def __init__(
-        self, collectors: Sequence[Endpoints], context: zmq.Context[Any] | None = None
-    ) -> None:
-        self.followers = tuple(Follower(endpoints, context) for endpoints in collectors)
+    def __init__(self, sources: Sequence[Source], context: zmq.Context[Any] | None = None) -> None:
+        self._context = context
+        self.followers = tuple(Follower(source, context) for source in sources)
+
+    def update(self, sources: Sequence[Source]) -> tuple[list[Follower], list[Follower]]:
+        """Follows these from now on; who came, and who went: the caller closes their clients.
+
+        A collector whose place and keys stay the same is followed on, undisturbed.
+
+        Raises:
+            ValueError: an endpoint cannot be one; nothing has changed.
+        """
+        kept = {f.source: f for f in self.followers if f.source in sources}
+        came: list[Follower] = []
+        try:
+            for source in sources:
+                if source not in kept:
+                    came.append(Follower(source, self._context))
+        except ValueError:
+            for follower in came:
+                follower.client.close()
+            raise
+        went = [f for f in self.followers if f.source not in kept]
+        now = kept | {f.source: f for f in came}
+        self.followers = tuple(now[source] for source in sources)
+        return came, went
 
     def find(self, name: str) -> Follower | None:
-        """The collector of that key, or else the one whose host has that id."""
+        """The collector of that key, or else the one whose host alone has that id."""
         by_key = (f for f in self.followers if f.key == name)
-        by_host = (f for f in self.followers if f.client.host == name)
-        return next(by_key, None) or next(by_host, None)
+        by_host = [f for f in self.followers if f.client.host == name]
+        return next(by_key, None) or (by_host[0] if len(by_host) == 1 else None)
+
+    def namesakes(self, follower: Follower) -> list[Follower]:
+        """The others that call themselves as this one does."""
+        host = follower.client.host
+        return [f for f in self.followers if host and f is not follower and f.client.host == host]
+
+    def name_of(self, follower: Follower) -> str:
+        """Its name, with its place where others have the same."""
+        if not self.namesakes(follower):
+            return follower.name
+        return f"{follower.name} ({follower.source.label or follower.endpoints.events})"
+
+    def notes(self, follower: Follower) -> list[str]:
+        """What is to be said of the link to a collector, with the remedy."""
+        notes = []
+        if others := self.namesakes(follower):
+            notes.append(
+                f"{len(others) + 1} collectors call themselves {follower.name}: give each a host_id"
+                " of its own."
+            )
+        if follower.source.plaintext:
+            notes.append(
+                "Not encrypted: whoever is on the way can read and forge what this host says."
+                " Pair the two: health-collectord invite there, health-webui add here."
+            )
+        return notes
 
     def worst_first(self) -> list[Follower]:
         order = verdict.SEVERITY.index
-        return sorted(self.followers, key=lambda f: (order(f.verdict().status), f.name))
+        return sorted(self.followers, key=lambda f: (order(f.verdict().status), self.name_of(f)))
 
     def revision(self) -> str:
         """Changes when the list of hosts has to be drawn anew."""
         rows = [
-            (f.key, f.name, f.client.status, v.status, "" if v.status == "stale" else v.reason)
+            (
+                f.key,
+                self.name_of(f),
+                f.client.status,
+                v.status,
+                "" if v.status == "stale" else v.reason,
+                self.notes(f),
+            )
             for f in self.worst_first()
             for v in (f.verdict(),)
         ]

@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -17,15 +18,17 @@ import gevent.ssl
 import zmq.green
 from gevent.event import Event
 from gevent.pywsgi import WSGIServer
+from health_wire.settings import SettingsError
 
-from health_webui import assets, guard
+from health_webui import assets, collectors, guard
 from health_webui.access import Access
 from health_webui.app import FLEET_ROOM, create_app, engine_of
 from health_webui.config import Config
 from health_webui.fleet import Fleet
-from health_webui.relay import Relay
+from health_webui.relay import Relay, Send
 from health_webui.websocket import handler_for
 
+_LOG = logging.getLogger(__name__)
 _BACKLOG = 256
 _STOP_SECONDS = 0.2  # for answers under way; open WebSockets never end by themselves
 
@@ -34,8 +37,10 @@ class CannotStart(Exception):
     """The text says in one line why, and what to do about it."""
 
 
-def serve(config: Config) -> None:
-    """Serves until SIGTERM or SIGINT.
+def serve(config: Config, reread: Callable[[], Config]) -> None:
+    """Serves until SIGTERM or SIGINT; SIGHUP reads anew which collectors to follow.
+
+    What is added and removed is noticed within a second without that.
 
     Raises:
         CannotStart: the address cannot be listened on, or an endpoint cannot be one.
@@ -45,7 +50,7 @@ def serve(config: Config) -> None:
     listener = _listen(config.host, config.port)
     context = zmq.green.Context()
     try:
-        fleet = Fleet(config.collector, context)
+        fleet = Fleet(collectors.to_follow(config), context)
     except ValueError as error:
         listener.close()
         context.destroy(linger=0)
@@ -61,17 +66,24 @@ def serve(config: Config) -> None:
     def send(name: str, message: dict[str, Any], room: str) -> None:
         sockets.emit(name, message, to=room)
 
-    work: list[Any] = [gevent.spawn(Relay(follower, send).run) for follower in fleet.followers]
-    work.append(gevent.spawn(guard.watch, engine_of(sockets), access.may_stay))
-    work.append(gevent.spawn(_beat, fleet, send))
     failed: list[Any] = []
-    for greenlet in work:
+
+    def watched(greenlet: Any) -> Any:
         greenlet.link_exception(failed.append)
         greenlet.link_exception(lambda _: stop.set())
+        return greenlet
+
+    following = Following(fleet, send, lambda run: watched(gevent.spawn(run)), config)
+    gevent.signal_handler(signal.SIGHUP, following.reload, reread)
+    work = [
+        watched(gevent.spawn(guard.watch, engine_of(sockets), access.may_stay)),
+        watched(gevent.spawn(_beat, fleet, following, send)),
+    ]
     _announce_ready("https" if tls else "http", config.host, listener.getsockname()[1])
     stop.wait()
     server.stop(timeout=_STOP_SECONDS)
     gevent.killall(work, timeout=_STOP_SECONDS)
+    following.stop(_STOP_SECONDS)
     fleet.close()
     context.destroy(linger=0)
     if failed:  # gevent has printed the traceback
@@ -125,10 +137,58 @@ def _listen(host: str, port: int) -> Any:
     return listener
 
 
-def _beat(fleet: Fleet, send: Any) -> None:
+class Following:
+    """A greenlet for each collector that is followed, as many as there are to follow."""
+
+    def __init__(
+        self, fleet: Fleet, send: Send, spawn: Callable[[Callable[[], None]], Any], config: Config
+    ) -> None:
+        self._fleet = fleet
+        self._send = send
+        self._spawn = spawn
+        self._config = config
+        self._version = collectors.store(config).version()
+        self._running = {f.key: spawn(Relay(f, send).run) for f in fleet.followers}
+
+    def reload(self, reread: Callable[[], Config]) -> None:
+        """Takes the collectors of the configuration as it stands now."""
+        try:
+            self._config = reread()
+        except SettingsError as error:
+            _LOG.warning("reload: nothing has changed: %s", error)
+            return
+        self.update()
+
+    def look(self) -> None:
+        """Takes what was added or removed since the last look."""
+        if collectors.store(self._config).version() != self._version:
+            self.update()
+
+    def update(self) -> None:
+        self._version = collectors.store(self._config).version()
+        try:
+            came, went = self._fleet.update(collectors.to_follow(self._config))
+        except ValueError as error:
+            _LOG.warning("reload: nothing has changed: %s", error)
+            return
+        for follower in went:
+            self._running.pop(follower.key).kill()
+            follower.client.close()
+            _LOG.warning("%s is not followed any more", follower.name)
+            self._send("snapshot", {"error": "this host is not followed any more"}, follower.key)
+        for follower in came:
+            self._running[follower.key] = self._spawn(Relay(follower, self._send).run)
+            _LOG.warning("%s is followed from now on", follower.name)
+
+    def stop(self, timeout: float) -> None:
+        gevent.killall(list(self._running.values()), timeout=timeout)
+
+
+def _beat(fleet: Fleet, following: Following, send: Send) -> None:
     """Tells lists of hosts once a second that we live, and whether they are still right."""
     while True:
         gevent.sleep(1.0)
+        following.look()
         send("fleet", {"fleet": fleet.revision()}, FLEET_ROOM)
 
 

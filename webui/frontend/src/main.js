@@ -111,7 +111,15 @@ const followHost = () => {
   document.addEventListener("visibilitychange", check);
 };
 
+// Times that the server wrote in UTC, in the reader's own zone.
+const localise = () => {
+  for (const element of document.querySelectorAll("time[datetime]")) {
+    element.textContent = new Date(element.dateTime).toLocaleString();
+  }
+};
+
 const followFleet = () => {
+  localise();
   let heard = performance.now();
   const judge = () => {
     const silent = (performance.now() - heard) / 1000;
@@ -125,6 +133,7 @@ const followFleet = () => {
     heard = performance.now();
     if (wasStale || answer.fleet !== mainElement().dataset.fleet) {
       if (!(await redraw())) return undefined;
+      localise();
       document.title = `${document.querySelector("h1").textContent.trim()} – System Health`;
     }
     return undefined;
