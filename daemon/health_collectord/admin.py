@@ -9,6 +9,7 @@ from typing import Any
 from health_wire import CollectorClient, CollectorTimeout, Event, Link, ProtocolError, tree
 
 from health_collectord.config import Config
+from health_collectord.pairing import own_access
 
 # The monitoring plugins' convention.
 _EXITS = {"healthy": 0, "warning": 1, "critical": 2}
@@ -20,7 +21,7 @@ _DECIMAL = ("", "k", "M", "G", "T")
 
 def status(config: Config, *, as_json: bool) -> int:
     """Prints the verdict, its reasons and every metric; returns 0, 1, 2 or 3."""
-    with CollectorClient(config.events, config.state) as client:
+    with _connect(config) as client:
         try:
             snapshot = client.request("snapshot")
             described = client.request("describe")
@@ -41,10 +42,17 @@ def status(config: Config, *, as_json: bool) -> int:
     return _EXITS.get(str(health.get("status")), _EXIT_UNKNOWN)
 
 
+def _connect(config: Config) -> CollectorClient:
+    """A client of the collector that runs on this host with this configuration."""
+    events, events_keys = own_access(config, "events")
+    state, state_keys = own_access(config, "state")
+    return CollectorClient(events, state, keys=state_keys or events_keys)
+
+
 def watch(config: Config, prefix: str) -> int:
     """Prints events as they come, until interrupted; returns 0."""
     try:
-        with CollectorClient(config.events, config.state) as client:
+        with _connect(config) as client:
             print(f"watching {config.events}", file=sys.stderr)
             for update in client:
                 if isinstance(update, Event) and update.name.startswith(prefix):

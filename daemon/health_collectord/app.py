@@ -12,8 +12,10 @@ from health_wire.settings import SettingsError
 from health_collectord import catalogue
 from health_collectord.config import Config, MetricConfig, changes
 from health_collectord.host import Host
+from health_collectord.interfaces.access import Gate, KeyFiles
 from health_collectord.interfaces.operations import Operations
 from health_collectord.interfaces.publisher import EventPublisher
+from health_collectord.interfaces.sockets import asks_for_keys, is_local
 from health_collectord.interfaces.state import StateEndpoint
 from health_collectord.messages import CollectorConfigured, CollectorStarted
 from health_collectord.processes.health import HealthProcess
@@ -64,12 +66,14 @@ class Collector:
         runtime.processes.register(history)
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         allow_remote = config.allow_remote_plaintext
+        gate = Gate(KeyFiles(config.keys_dir), everywhere=asks_for_keys(config))
         self.publisher = EventPublisher(
             context,
             config.events,
             host=config.host_id,
             epoch=self.epoch,
             allow_remote=allow_remote,
+            gate=gate,
         )
         self._operations = Operations(
             host=config.host_id,
@@ -81,7 +85,7 @@ class Collector:
             entries=tuple((m.entry, _describe(m)) for m in enabled),
         )
         self.state = StateEndpoint(
-            context, config.state, self._operations, allow_remote=allow_remote
+            context, config.state, self._operations, allow_remote=allow_remote, gate=gate
         )
         runtime.interfaces.register(self.publisher)
         runtime.interfaces.register(self.state)
@@ -119,6 +123,12 @@ class Collector:
         return self.runtime.serve(self._say_started)
 
     def _say_started(self) -> None:
+        for interface, key in ((self.publisher, "events"), (self.state, "state")):
+            if not interface.guarded and not is_local(interface.endpoint):
+                _log.warning(
+                    "%s = %r is open to everybody who can reach it, and not encrypted "
+                    "(allow_remote_plaintext)", key, interface.endpoint,
+                )  # fmt: skip
         self.runtime.ctx.emit(
             CollectorStarted(
                 version=VERSION,

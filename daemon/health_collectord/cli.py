@@ -6,11 +6,12 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
-from health_wire import settings
+from health_wire import InvalidKey, settings
 from health_wire.settings import SettingsError
 
-from health_collectord import admin, catalogue
+from health_collectord import admin, catalogue, pairing
 from health_collectord import config as configuration
 from health_collectord.app import Collector
 from health_collectord.catalogue import CatalogueError
@@ -44,10 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if command == "check-config":
         print(config.loaded.report())
         return 0
-    if command == "status":
-        return admin.status(config, as_json=options["json"])
-    if command == "watch":
-        return admin.watch(config, options["prefix"])
+    perform = _COMMANDS.get(command)
+    if perform is not None:
+        try:
+            return perform(config, options)
+        except InvalidKey as error:
+            return _fail(str(error), _EXIT_FAILED)
     return _run(config, partial(configuration.load, entries, options))
 
 
@@ -87,6 +90,16 @@ def _fail(message: str, status: int) -> int:
     return status
 
 
+_COMMANDS: dict[str, Callable[[configuration.Config, dict[str, Any]], int]] = {
+    "status": lambda config, given: admin.status(config, as_json=given["json"]),
+    "watch": lambda config, given: admin.watch(config, given["prefix"]),
+    "invite": lambda config, given: pairing.invite(
+        config, given["name"], address=given["address"], replace=given["replace"]
+    ),
+    "revoke": lambda config, given: pairing.revoke(config, given["name"]),
+    "clients": lambda config, given: pairing.clients(config),  # noqa: ARG005
+    "rotate-key": lambda config, given: pairing.rotate_key(config),  # noqa: ARG005
+}
 _HELP = ("-h", "--help", "--version")
 
 
@@ -126,8 +139,42 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     for command in (run, check):
         settings.add_flags(command, configuration.GENERAL)
-    for command in (status, watch):
-        settings.add_flags(
-            command, [s for s in configuration.GENERAL if s.key in ("events", "state")]
-        )
+    _add_pairing(commands)
+    for name, command in commands.choices.items():
+        if name not in ("run", "check-config"):
+            settings.add_flags(command, [s for s in configuration.GENERAL if s.key in _WHERE])
     return parser
+
+
+_WHERE = ("events", "state", "keys_dir", "data_dir")
+
+
+def _add_pairing(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    invite = commands.add_parser(
+        "invite",
+        help="let a client listen from another host: print what it needs, in one text",
+        description="Makes a key for a client, allows it, and prints an invitation: one text to be "
+        "copied to the other host, where `health-webui add` takes it. It counts at once.",
+        allow_abbrev=False,
+    )
+    invite.add_argument("name", metavar="NAME", help="a name for the client, such as its host's")
+    invite.add_argument(
+        "--address", metavar="HOST",
+        help="this host's name or address as the client reaches it (default: the address that it "
+        "listens on, or that it has towards other networks)",
+    )  # fmt: skip
+    invite.add_argument(
+        "--replace", action="store_true", help="make a new invitation in place of an older one"
+    )
+    revoke = commands.add_parser(
+        "revoke",
+        help="let a client listen no longer, its open connections included",
+        allow_abbrev=False,
+    )
+    revoke.add_argument("name", metavar="NAME", help="as `clients` shows it")
+    commands.add_parser("clients", help="list the clients that are invited", allow_abbrev=False)
+    commands.add_parser(
+        "rotate-key",
+        help="give this collector a new key; every client has to be invited again",
+        allow_abbrev=False,
+    )

@@ -26,7 +26,17 @@ GENERAL = (
     Setting("state", TEXT, protocol.STATE_ENDPOINT, "where requests are answered", "ENDPOINT"),
     Setting(
         "allow_remote_plaintext", BOOL, False,
-        "allow endpoints that other machines can reach, unencrypted and open to everyone there",
+        "let everybody listen at endpoints that other machines can reach, unencrypted, instead of "
+        "clients that were invited",
+    ),
+    Setting(
+        "require_keys", BOOL, False,
+        "ask for keys at loopback and ipc:// endpoints as well: let in invited clients only",
+    ),
+    Setting(
+        "keys_dir", TEXT, "",
+        "directory for the keys of this collector and its clients; empty: keys, below data_dir",
+        "DIR",
     ),
     Setting("data_dir", TEXT, "data", "directory for the records", "DIR"),
     Setting("interval", number(0.1, 3600), 1.0, "seconds between samples", "SECONDS"),
@@ -64,6 +74,8 @@ class Config:
     events: str
     state: str
     allow_remote_plaintext: bool
+    require_keys: bool
+    keys_dir: Path
     data_dir: Path
     interval: float
     console: bool
@@ -106,7 +118,9 @@ def load(
     if not host_id.isprintable() or len(host_id) > 255:
         raise SettingsError(f"{loaded.origins['host_id']}: host_id: printable, at most 255 long")
     general = {s.key: loaded[s.key] for s in GENERAL}
-    general |= {"host_id": host_id, "data_dir": Path(loaded["data_dir"])}
+    data_dir = Path(loaded["data_dir"])
+    keys_dir = Path(loaded["keys_dir"] or data_dir / "keys")
+    general |= {"host_id": host_id, "data_dir": data_dir, "keys_dir": keys_dir}
     metrics = tuple(_metric_config(entry, loaded) for entry in catalogue)
     return Config(**general, metrics=metrics, loaded=loaded)
 

@@ -9,7 +9,6 @@ import binascii
 import json
 import os
 import re
-import secrets
 import stat
 import struct
 import zlib
@@ -181,7 +180,7 @@ def make_private_directory(path: Path) -> None:
             _own_as_parent(path)
         mode = stat.S_IMODE(path.stat().st_mode)
     except OSError as error:
-        raise InvalidKey(f"{path}: {error.strerror}") from None
+        raise _unusable(path, error) from None
     if mode & 0o077:
         raise InvalidKey(f"{path} is open to others (mode {mode:04o}): chmod 700 {path}")
 
@@ -195,7 +194,7 @@ def write_private(path: Path, text: str, *, replace: bool) -> bool:
     Raises:
         InvalidKey: it cannot be written.
     """
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    draft = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         try:
@@ -213,7 +212,7 @@ def write_private(path: Path, text: str, *, replace: bool) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        raise InvalidKey(f"{path}: {error.strerror}") from None
+        raise _unusable(path, error) from None
     return True
 
 
@@ -236,9 +235,14 @@ def read_private(path: Path) -> str:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise InvalidKey(f"{path}: {error.strerror}; run this as root or its owner") from None
+        raise _unusable(path, error) from None
     except UnicodeDecodeError:
         raise InvalidKey(f"{path} is damaged: it is not UTF-8") from None
+
+
+def _unusable(path: Path, error: OSError) -> InvalidKey:
+    remedy = "; run this as root or its owner" if isinstance(error, PermissionError) else ""
+    return InvalidKey(f"{path}: {error.strerror}{remedy}")
 
 
 def _own_as_parent(path: Path) -> None:

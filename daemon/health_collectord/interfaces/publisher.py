@@ -1,5 +1,6 @@
 """Every event, to whoever listens."""
 
+import logging
 import struct
 from typing import Any
 
@@ -8,8 +9,12 @@ from bussdcc import ContextProtocol, Event, Message, Process, message
 from health_wire.protocol import VERSION, encode
 
 from health_collectord.events import SequencedEvent
-from health_collectord.interfaces.sockets import bind, endpoint_of
+from health_collectord.interfaces.access import Gate
+from health_collectord.interfaces.sockets import bind, bind_again, endpoint_of
 from health_collectord.messages import CollectorHeartbeat
+from health_collectord.runtime.runtime import StartError
+
+_log = logging.getLogger(__name__)
 
 
 class EventPublisher(Process):
@@ -29,24 +34,47 @@ class EventPublisher(Process):
         host: str,
         epoch: str,
         allow_remote: bool = False,
+        gate: Gate | None = None,
     ) -> None:
         self._context = context
         self._allow_remote = allow_remote
+        self._gate = gate
+        self._generation = 0
         self._head = encode({"v": VERSION, "host": host, "epoch": epoch})[:-1]
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
         self._peers: set[int] = set()
         self.endpoint = endpoint
+        self.guarded = False
+        self.events = 0
+        self.bytes = 0
 
     def start(self, ctx: ContextProtocol) -> None:  # noqa: ARG002 the protocol's signature
-        self._socket = bind(
-            self._context, zmq.PUB, self.endpoint, key="events", allow_remote=self._allow_remote
-        )
-        self.endpoint = endpoint_of(self._socket)
+        socket = bind(
+            self._context, zmq.PUB, self.endpoint,
+            key="events", allow_remote=self._allow_remote, gate=self._gate,
+        )  # fmt: skip
+        self.guarded = socket.mechanism == zmq.CURVE
+        self._open(socket)
+
+    def _open(self, socket: zmq.Socket[bytes]) -> None:
+        self._socket = socket
+        self.endpoint = endpoint_of(socket)
+        self._generation = 0 if self._gate is None else self._gate.generation
+        self._peers.clear()
         self._monitor = self._context.socket(zmq.PAIR)
         self._monitor.setsockopt(zmq.RCVHWM, 0)  # a full one would block the I/O thread for ever
-        self._socket.monitor(f"inproc://{id(self)}", zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
-        self._monitor.connect(f"inproc://{id(self)}")
+        where = f"inproc://{id(self)}-{self._generation}"
+        socket.monitor(where, zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
+        self._monitor.connect(where)
+
+    def _shut_out(self, gate: Gate) -> None:
+        """Ends every connection; who is still allowed comes back by itself, and tells the gap."""
+        self._close(linger=0)
+        try:
+            self._open(bind_again(self._context, zmq.PUB, self.endpoint, key="events", gate=gate))
+        except StartError as error:
+            _log.error("nobody gets an event: %s", error)  # until the next heartbeat's attempt
 
     def count_subscribers(self) -> int:
         """How many are connected. To be called by an event's handler, as the socket is."""
@@ -61,21 +89,32 @@ class EventPublisher(Process):
 
     def handle_event(self, ctx: ContextProtocol, evt: Event[Message]) -> None:  # noqa: ARG002
         assert isinstance(evt, SequencedEvent)
+        if isinstance(evt.payload, CollectorHeartbeat):
+            self._beat()
         socket = self._socket
         if socket is None:  # not bound yet
             return
+        body = b'%b,"seq":%d,%b}' % (self._head, evt.seq, evt.core)
         socket.send(evt.name.encode(), zmq.SNDMORE)
-        socket.send(b'%b,"seq":%d,%b}' % (self._head, evt.seq, evt.core))
-        if isinstance(evt.payload, CollectorHeartbeat):
-            self.count_subscribers()  # whether or not it is asked for, so that nothing piles up
-        elif isinstance(evt.payload, message.RuntimeShutdown):
-            self._close()
+        socket.send(body)
+        self.events += 1
+        self.bytes += len(body)
+        if isinstance(evt.payload, message.RuntimeShutdown):
+            self._close(linger=200)
 
-    def _close(self) -> None:
+    def _beat(self) -> None:
+        self.count_subscribers()  # whether or not it is asked for, so that nothing piles up
+        gate = self._gate
+        if self.guarded and gate is not None:
+            gate.look()
+            if gate.generation != self._generation or self._socket is None:
+                self._shut_out(gate)
+
+    def _close(self, *, linger: int) -> None:
         socket, self._socket = self._socket, None
         monitor, self._monitor = self._monitor, None
         if socket is not None:
             socket.disable_monitor()
-            socket.close(linger=200)
+            socket.close(linger=linger)
         if monitor is not None:
             monitor.close(linger=0)

@@ -4,30 +4,47 @@ import ipaddress
 import os
 import socket as posix
 import stat
+import time
 from typing import Any
 
 import zmq
+from health_wire.keys import InvalidKey
 from health_wire.protocol import MAX_REQUEST_BYTES
 
+from health_collectord.config import Config
+from health_collectord.interfaces.access import Gate
 from health_collectord.runtime.runtime import StartError
+
+_BIND_SECONDS = 2.0
 
 
 def bind(
-    context: zmq.Context[Any], kind: int, endpoint: str, *, key: str, allow_remote: bool
+    context: zmq.Context[Any],
+    kind: int,
+    endpoint: str,
+    *,
+    key: str,
+    allow_remote: bool,
+    gate: Gate | None = None,
 ) -> zmq.Socket[bytes]:
     """A bound socket with the link's settings; its ``LAST_ENDPOINT`` says where.
+
+    What other machines can reach asks for keys, if there is a gate for it.
 
     Args:
         key: the configuration key that the endpoint came from, for the errors.
         allow_remote: the configuration says in so many words that strangers may listen.
+        gate: lets clients in by their keys.
 
     Raises:
         StartError: it cannot or may not be bound there.
     """
-    if not allow_remote and not _is_local(endpoint):
+    local = is_local(endpoint)
+    guarded = gate is not None and (gate.everywhere or not (local or allow_remote))
+    if not (local or guarded or allow_remote):
         raise StartError(
-            f"{key} = {endpoint!r} can be reached from other machines, and nothing on this wire is "
-            f"encrypted yet; bind it to 127.0.0.1, or say allow_remote_plaintext = true"
+            f"{key} = {endpoint!r} can be reached from other machines, and there are no keys; "
+            f"bind it to 127.0.0.1, or say allow_remote_plaintext = true"
         )
     if endpoint.startswith("ipc://"):
         _refuse_taken(endpoint.removeprefix("ipc://"), key)
@@ -40,6 +57,9 @@ def bind(
     socket.setsockopt(zmq.HANDSHAKE_IVL, 5000)
     socket.setsockopt(zmq.IPV6, "[" in endpoint)
     try:
+        if guarded:
+            assert gate is not None
+            gate.guard(socket)
         socket.bind(endpoint)
     except zmq.ZMQError as error:
         socket.close()
@@ -50,7 +70,33 @@ def bind(
         )
         reason = zmq.strerror(error.errno or 0)
         raise StartError(f"cannot bind {key} = {endpoint!r}: {reason}{remedy}") from None
+    except InvalidKey as error:
+        socket.close()
+        raise StartError(f"no keys for {key} = {endpoint!r}: {error}") from None
     return socket
+
+
+def bind_again(
+    context: zmq.Context[Any], kind: int, endpoint: str, *, key: str, gate: Gate
+) -> zmq.Socket[bytes]:
+    """A guarded socket in place of one that was just closed there.
+
+    libzmq lets go of an address a moment after the socket was closed.
+
+    Raises:
+        StartError: it cannot be bound there.
+    """
+    path = endpoint.removeprefix("ipc://") if endpoint.startswith("ipc://") else None
+    deadline = time.monotonic() + _BIND_SECONDS
+    while True:
+        late = time.monotonic() > deadline
+        try:
+            if late or path is None or not os.path.exists(path):
+                return bind(context, kind, endpoint, key=key, allow_remote=False, gate=gate)
+        except StartError:
+            if late:
+                raise
+        time.sleep(0.001)
 
 
 def endpoint_of(socket: zmq.Socket[bytes]) -> str:
@@ -60,7 +106,14 @@ def endpoint_of(socket: zmq.Socket[bytes]) -> str:
     return endpoint.rstrip(b"\0").decode()
 
 
-def _is_local(endpoint: str) -> bool:
+def asks_for_keys(config: Config) -> bool:
+    """Whether clients need keys: at both endpoints or at none, since a client has both or none."""
+    return config.require_keys or not (
+        config.allow_remote_plaintext or (is_local(config.events) and is_local(config.state))
+    )
+
+
+def is_local(endpoint: str) -> bool:
     """Whether only this machine can reach it. A name is not looked up: it counts as remote."""
     scheme, _, rest = endpoint.partition("://")
     if scheme != "tcp":

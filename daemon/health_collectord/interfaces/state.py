@@ -2,16 +2,31 @@
 
 import logging
 import threading
+import time
 from typing import Any
 
 import zmq
 from bussdcc import ContextProtocol, Process
+from health_wire import protocol
 
+from health_collectord.interfaces.access import Gate
+from health_collectord.interfaces.limits import Allowances
 from health_collectord.interfaces.operations import Operations
-from health_collectord.interfaces.sockets import bind, endpoint_of
+from health_collectord.interfaces.sockets import bind, bind_again, endpoint_of
+from health_collectord.runtime.runtime import StartError
 
 _log = logging.getLogger(__name__)
 _STOP, _PROBE = b"stop", b"probe"
+_REQUESTS_IN_A_TURN = 32
+_LOOK_MILLISECONDS = 500  # until a revoked client is shut out
+_BUSY = protocol.encode(
+    {
+        "ok": False,
+        "v": protocol.VERSION,
+        "error": protocol.BUSY,
+        "message": "you ask for more than your share; ask again later, and for less",
+    }
+)
 
 
 class StateEndpoint(Process):
@@ -30,20 +45,29 @@ class StateEndpoint(Process):
         operations: Operations,
         *,
         allow_remote: bool = False,
+        gate: Gate | None = None,
     ) -> None:
         self._context = context
         self._operations = operations
         self._allow_remote = allow_remote
+        self._gate = gate
+        self._allowances = Allowances()
         self._thread: threading.Thread | None = None
         self._control = threading.Lock()
         self.endpoint = endpoint
+        self.guarded = False
+        self.answered = 0
+        self.busy = 0
         self.dropped = 0
+        self.bytes = 0
         self.answered_probes = 0
 
     def start(self, ctx: ContextProtocol) -> None:  # noqa: ARG002 the protocol's signature
         router = bind(
-            self._context, zmq.ROUTER, self.endpoint, key="state", allow_remote=self._allow_remote
-        )
+            self._context, zmq.ROUTER, self.endpoint,
+            key="state", allow_remote=self._allow_remote, gate=self._gate,
+        )  # fmt: skip
+        self.guarded = router.mechanism == zmq.CURVE
         self.endpoint = endpoint_of(router)
         commands, self._commands = self._context.socket(zmq.PAIR), self._context.socket(zmq.PAIR)
         commands.bind(f"inproc://state-{id(self)}")
@@ -68,33 +92,84 @@ class StateEndpoint(Process):
                 self._commands.send(_PROBE, zmq.NOBLOCK)
 
     def _serve(self, router: zmq.Socket[bytes], commands: zmq.Socket[bytes]) -> None:
+        gate = self._gate if self._gate is not None and self._gate.socket is not None else None
+        generation = 0 if gate is None else gate.generation
+        look_at = 0.0
         poller = zmq.Poller()
         poller.register(router, zmq.POLLIN)
         poller.register(commands, zmq.POLLIN)
+        if gate is not None:
+            poller.register(gate.socket, zmq.POLLIN)
         try:
             while True:
-                waiting = dict(poller.poll())
+                waiting = dict(poller.poll(None if gate is None else _LOOK_MILLISECONDS))
                 if commands in waiting:
                     if commands.recv() == _STOP:
                         return
                     self.answered_probes += 1
+                if gate is not None:
+                    if gate.socket in waiting:
+                        gate.answer()
+                    if time.monotonic() >= look_at:
+                        look_at = time.monotonic() + _LOOK_MILLISECONDS / 1000
+                        gate.look()
+                    if self.guarded and gate.generation != generation:
+                        generation = gate.generation
+                        poller.unregister(router)
+                        router = self._shut_out(router, gate)
+                        poller.register(router, zmq.POLLIN)
+                        continue
                 if router in waiting:
-                    self._answer(router)
+                    self._turn(router)
         finally:
             router.close(linger=200)
             commands.close(linger=0)
+            if gate is not None:
+                gate.close()
 
-    def _answer(self, router: zmq.Socket[bytes]) -> None:
-        client, *frames = router.recv_multipart(copy=True)
+    def _shut_out(self, router: zmq.Socket[bytes], gate: Gate) -> zmq.Socket[bytes]:
+        """Ends every connection; who is still allowed asks again."""
+        router.close(linger=0)
+        while True:
+            try:
+                return bind_again(self._context, zmq.ROUTER, self.endpoint, key="state", gate=gate)
+            except StartError as error:  # a thread that waits here gives no sign of life
+                _log.error("nobody gets an answer: %s", error)
+
+    def _turn(self, router: zmq.Socket[bytes]) -> None:
+        """Answers what has come, up to a bound: strangers wait at the gate meanwhile."""
+        for _ in range(_REQUESTS_IN_A_TURN):
+            try:
+                frames = router.recv_multipart(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                return
+            self._answer(router, frames)
+
+    def _answer(self, router: zmq.Socket[bytes], frames: list[zmq.Frame]) -> None:
         # REQ sends an empty delimiter before the request; a DEALER that speaks to us does, too.
-        if not frames or frames[0]:
+        if len(frames) < 2 or len(frames[1]):
             self.dropped += 1
             return
+        peer = frames[0].bytes
+        client, now, begun = self._client(frames), time.monotonic(), time.thread_time()
         try:
-            reply = self._operations.answer(frames[1:])
-            router.send_multipart([client, b"", reply], zmq.NOBLOCK)
+            if self._allowances.left(client, now) > 0:
+                reply = self._operations.answer([frame.bytes for frame in frames[2:]])
+                self.answered += 1
+            else:
+                reply = _BUSY
+                self.busy += 1
+            router.send_multipart([peer, b"", reply], zmq.NOBLOCK)
+            self.bytes += len(reply)
         except zmq.ZMQError:
             self.dropped += 1  # the client is gone, or does not read its replies
         except Exception:  # noqa: BLE001 a request must not end the endpoint
             _log.exception("a request could not be answered")
             self.dropped += 1
+        self._allowances.spend(client, now, time.thread_time() - begun)
+
+    def _client(self, frames: list[zmq.Frame]) -> bytes:
+        """Who asks: the name that a key belongs to, or else the connection."""
+        if self.guarded:
+            return str(frames[-1].get("User-Id")).encode()
+        return b"\0" + frames[0].bytes

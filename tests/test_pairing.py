@@ -1,0 +1,94 @@
+"""What can be invited, and where to: without a collector."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from health_collectord import cli
+from health_wire import Invitation
+
+REMOTE = ("--events", "tcp://192.0.2.7:8087", "--state", "tcp://192.0.2.7:8088")
+
+
+@pytest.fixture(autouse=True)
+def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "config.toml"
+    config.touch()
+    monkeypatch.setenv("HEALTH_COLLECTORD_CONFIG", str(config))
+    monkeypatch.setenv("HEALTH_COLLECTORD_HOST_ID", "pi4")
+    monkeypatch.chdir(tmp_path)
+
+
+def invited(capsys: Any, *words: str) -> Invitation:
+    assert cli.main(["invite", "web", *words]) == 0
+    out, err = capsys.readouterr()
+    assert len(out.split()) == 1
+    invitation = Invitation.decode(out)
+    assert invitation.client_secret not in err
+    return invitation
+
+
+def refused(capsys: Any, *words: str) -> str:
+    assert cli.main(list(words)) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    return str(err)
+
+
+def test_an_invitation_leads_to_where_the_collector_listens(capsys: Any) -> None:
+    invitation = invited(capsys, *REMOTE)
+    assert invitation.name == "pi4"
+    assert (invitation.events, invitation.state) == (REMOTE[1], REMOTE[3])
+
+
+@pytest.mark.parametrize("anywhere", ["0.0.0.0", "*", "[::]"])
+def test_or_to_an_address_that_is_given(capsys: Any, anywhere: str) -> None:
+    where = ("--events", f"tcp://{anywhere}:87", "--state", f"tcp://{anywhere}:88")
+    assert invited(capsys, *where, "--address", "pi4.local").events == "tcp://pi4.local:87"
+    given = invited(capsys, *where, "--address", "fd00::1", "--replace")
+    assert given.state == "tcp://[fd00::1]:88"
+    own = invited(capsys, *where, "--replace").events
+    assert own.endswith(":87")
+    assert anywhere not in own
+
+
+def test_what_nobody_else_reaches_needs_no_invitation(capsys: Any) -> None:
+    text = refused(capsys, "invite", "web")
+    assert "cannot be reached from other machines" in text
+    assert "set it to 'tcp://0.0.0.0:8087' in the configuration" in text
+
+
+def test_nor_does_what_is_open_to_everybody(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEALTH_COLLECTORD_ALLOW_REMOTE_PLAINTEXT", "true")
+    assert "take allow_remote_plaintext out" in refused(capsys, "invite", "web", *REMOTE)
+
+
+def test_a_port_that_changes_cannot_be_told(capsys: Any) -> None:
+    where = ("--events", "tcp://0.0.0.0:0", "--state", "tcp://0.0.0.0:0")
+    assert "another port at each start" in refused(capsys, "invite", "web", *where)
+
+
+def test_names_are_checked(capsys: Any) -> None:
+    assert "is no name" in refused(capsys, "invite", "../web", *REMOTE)
+    assert "is no name" in refused(capsys, "revoke", "../web")
+    invited(capsys, *REMOTE)
+    assert "web is invited already" in refused(capsys, "invite", "web", *REMOTE)
+
+
+def test_who_is_invited_is_listed_until_revoked(capsys: Any) -> None:
+    invitation = invited(capsys, *REMOTE)
+    assert cli.main(["clients"]) == 0
+    assert invitation.keys.public in capsys.readouterr().out
+    assert cli.main(["rotate-key"]) == 0
+    assert capsys.readouterr().out == "health-collectord invite web --replace\n"
+    assert cli.main(["revoke", "web"]) == 0
+    capsys.readouterr()
+    assert cli.main(["clients"]) == 0
+    assert capsys.readouterr().out == ""
+    assert "there is no client web" in refused(capsys, "revoke", "web")
+
+
+def test_commands_of_this_host_say_what_they_lack(capsys: Any) -> None:
+    assert "has the collector started" in refused(capsys, "status", *REMOTE)
+    assert "has the collector started" in refused(capsys, "watch", *REMOTE)
