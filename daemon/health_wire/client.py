@@ -8,9 +8,10 @@ It runs in whatever thread or greenlet calls it and imports no framework: give i
             print(update)
 """
 
+import itertools
+import struct
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -19,60 +20,42 @@ import zmq
 from health_wire import protocol, tree
 from health_wire.keys import ClientKeys
 from health_wire.protocol import ProtocolError
+from health_wire.updates import (
+    Event,
+    Gap,
+    Link,
+    LinkStatus,
+    Snapshot,
+    Update,
+    decode_event,
+    natural,
+    object_,
+    text,
+)
 
-LinkStatus = Literal["connecting", "live", "stale"]
+__all__ = [
+    "CollectorClient",
+    "CollectorTimeout",
+    "Event",
+    "Gap",
+    "Link",
+    "LinkStatus",
+    "Snapshot",
+    "Update",
+]
 
 _MAX_FRAME_BYTES = 16 * 1024 * 1024
 _RETRY_SECONDS = 0.5
-
-
-@dataclass(slots=True, frozen=True)
-class Event:
-    """An event in its place, already applied to the client's state."""
-
-    host: str
-    epoch: str
-    seq: int
-    time: str
-    name: str
-    data: Any
-    replay: bool = False
-
-
-@dataclass(slots=True, frozen=True)
-class Snapshot:
-    """The client's state was replaced by the collector's as it was after event `seq`."""
-
-    host: str
-    epoch: str
-    seq: int
-    time: str
-    state: tree.FrozenDict
-
-
-@dataclass(slots=True, frozen=True)
-class Gap:
-    """Events `first` to `last` of `epoch` were not received; `last` is None where it is unknown.
-
-    `reason` is ``lost`` (the link, or this client's own slowness) or ``restart`` (the daemon
-    started anew: what the old epoch said after `first` - 1 is not known).
-    """
-
-    epoch: str
-    first: int
-    last: int | None
-    reason: Literal["lost", "restart"]
-
-
-@dataclass(slots=True, frozen=True)
-class Link:
-    """The link's status changed. `silent_seconds`: how long nothing had come."""
-
-    status: LinkStatus
-    silent_seconds: float
-
-
-Update = Event | Snapshot | Gap | Link
+_ENDED_HANDSHAKES = 3  # in a row: no accident
+_MENDED_SECONDS = 5.0  # events from before a break may still have waited here
+_monitored = (
+    zmq.EVENT_DISCONNECTED
+    | zmq.EVENT_HANDSHAKE_SUCCEEDED
+    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+)
+_serial = itertools.count()
 
 
 class CollectorTimeout(TimeoutError):
@@ -124,6 +107,8 @@ class CollectorClient:
         state: the state tree, `tree.FrozenDict`; empty before the first snapshot.
         host, epoch, seq: what the state belongs to; None, None and 0 before that.
         status: ``connecting`` until the first snapshot, then ``live`` or ``stale``.
+        refusal: why the collector does not let this client in, with the remedy; else None. It is
+            tried again all the while: once the keys are right, it goes on.
     """
 
     def __init__(
@@ -148,6 +133,9 @@ class CollectorClient:
         self.epoch: str | None = None
         self.seq = 0
         self.status: LinkStatus = "connecting"
+        self.refusal: str | None = None
+        self._ended = 0  # handshakes in a row that ended without a reason
+        self._broken_until = float("-inf")  # a loss before that was the link's
         self._synced = False
         self._joined = False  # whether an event has come: from then on a hole is a loss
         self._left: set[str] = set()  # epochs that are over, while their events may still come
@@ -156,7 +144,7 @@ class CollectorClient:
         self._reconnect_at = self._heard + protocol.STALE_AFTER_SECONDS
         try:
             _open(self._context, zmq.REQ, state, keys).close()
-            self._subscriber = self._subscribe()
+            self._subscriber, self._monitor = self._subscribe()
         except ValueError:
             if self._own_context:
                 self._context.term()
@@ -175,7 +163,7 @@ class CollectorClient:
 
     def close(self) -> None:
         """Closes the sockets; the client cannot be used afterwards."""
-        self._subscriber.close()
+        self._unsubscribe()
         if self._own_context:
             self._context.term()
 
@@ -195,7 +183,8 @@ class CollectorClient:
         Never raises for what the other side sends or fails to send: that is what the updates say.
         """
         updates: list[Update] = []
-        if not self._synced and self._clock() >= self._next_try:
+        self._watch(updates)
+        if not self._synced and not self.refusal and self._clock() >= self._next_try:
             self._synchronise(updates)
         wait = 0.0 if updates else self._wait(timeout)
         if self._subscriber.poll(int(wait * 1000)):
@@ -229,11 +218,57 @@ class CollectorClient:
             raise ProtocolError(str(error or protocol.INTERNAL), str(message or "no reason given"))
         return reply
 
-    def _subscribe(self) -> zmq.Socket[bytes]:
-        socket = _open(self._context, zmq.SUB, self.events_endpoint, self._keys)
-        socket.setsockopt(zmq.RCVHWM, 4000)
-        socket.setsockopt(zmq.SUBSCRIBE, b"")
-        return socket
+    def _subscribe(self) -> tuple[zmq.Socket[bytes], zmq.Socket[bytes]]:
+        """The subscriber, and the socket on which libzmq tells what becomes of its connection."""
+        subscriber = _open(self._context, zmq.SUB, self.events_endpoint, self._keys)
+        subscriber.setsockopt(zmq.RCVHWM, 4000)
+        subscriber.setsockopt(zmq.SUBSCRIBE, b"")
+        where = f"inproc://health-wire-{next(_serial)}"
+        subscriber.monitor(where, _monitored)
+        monitor: zmq.Socket[bytes] = self._context.socket(zmq.PAIR)
+        monitor.linger = 0
+        monitor.setsockopt(zmq.RCVHWM, 0)  # a full one would block the I/O thread for ever
+        monitor.connect(where)
+        return subscriber, monitor
+
+    def _unsubscribe(self) -> None:
+        if not self._subscriber.closed:
+            self._subscriber.disable_monitor()
+            self._subscriber.close()
+            self._monitor.close()
+
+    def _watch(self, updates: list[Update]) -> None:
+        """Takes notice of what libzmq told of the connection."""
+        while True:
+            try:
+                frames = self._monitor.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            (event,) = struct.unpack_from("=H", frames[0])  # man 3 zmq_socket_monitor
+            if event == zmq.EVENT_DISCONNECTED:
+                self._broken_until = float("inf")
+            elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+                self._ended = 0
+                self._broken_until = min(self._broken_until, self._clock() + _MENDED_SECONDS)
+                self._refused(None, updates)
+            elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+                self._refused("the collector does not allow this key", updates)
+            elif event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
+                asks = "asks for keys" if self._keys is None else "takes no keys"
+                self._refused(f"the collector {asks}", updates)
+            elif self._keys is not None:
+                self._ended += 1
+                if self._ended >= _ENDED_HANDSHAKES:
+                    self._refused("the collector has a new key", updates)
+
+    def _refused(self, why: str | None, updates: list[Update]) -> None:
+        refusal = why and f"{why}: `health-collectord invite` there makes a new invitation"
+        if why and why.endswith("takes no keys"):
+            refusal = f"{why}: follow its endpoints without an invitation"
+        if refusal != self.refusal:
+            self.refusal = refusal
+            self._next_try = self._clock()
+            updates.append(Link(self.status, self.silent_seconds, refusal))
 
     def _wait(self, timeout: float) -> float:
         """How long to wait for events: not past the moment at which silence means something."""
@@ -241,7 +276,7 @@ class CollectorClient:
         moments = [now + timeout, self._reconnect_at]
         if self.status == "live":
             moments.append(self._heard + protocol.STALE_AFTER_SECONDS)
-        if not self._synced:
+        if not self._synced and not self.refusal:
             moments.append(self._next_try)
         return max(min(moments) - now, 0.0) + 0.001
 
@@ -251,23 +286,25 @@ class CollectorClient:
         silent = now - self._heard
         if silent >= protocol.STALE_AFTER_SECONDS and self.status == "live":
             self.status = "stale"
-            updates.append(Link("stale", silent))
+            updates.append(Link("stale", silent, self.refusal))
         if now >= self._reconnect_at:
             self._reconnect_at = now + protocol.STALE_AFTER_SECONDS
             self._left.clear()
-            self._subscriber.close()
-            self._subscriber = self._subscribe()
+            self._broken_until = float("inf")
+            self._watch(updates)
+            self._unsubscribe()
+            self._subscriber, self._monitor = self._subscribe()
 
     def _synchronise(self, updates: list[Update]) -> bool:
         """Replaces the state by the collector's snapshot; false where it cannot be had now."""
         try:
             reply = self.request("snapshot")
             snapshot = Snapshot(
-                host=_text(reply, "host"),
-                epoch=_text(reply, "epoch"),
-                seq=_natural(reply, "seq"),
-                time=_text(reply, "time"),
-                state=tree.freeze(_object(reply, "state")),
+                host=text(reply, "host"),
+                epoch=text(reply, "epoch"),
+                seq=natural(reply, "seq"),
+                time=text(reply, "time"),
+                state=tree.freeze(object_(reply, "state")),
             )
         except (CollectorTimeout, ProtocolError, RecursionError):  # the last: nested too deeply
             self._next_try = self._clock() + _RETRY_SECONDS
@@ -293,7 +330,7 @@ class CollectorClient:
             updates.append(Link("live", silent))
 
     def _accept(self, frames: list[bytes], updates: list[Update]) -> None:
-        event = _event(frames)
+        event = decode_event(frames)
         if event is None or event.epoch in self._left:
             return  # not of this protocol version, or a straggler of an epoch that is over
         self._alive(updates)
@@ -304,7 +341,10 @@ class CollectorClient:
             self._begin_epoch(event, updates)
         elif event.seq > self.seq + 1:
             if self._joined:
-                updates.append(Gap(event.epoch, self.seq + 1, event.seq - 1, "lost"))
+                self._watch(updates)
+                broken = self._clock() < self._broken_until
+                why: Literal["link", "slow"] = "link" if broken else "slow"
+                updates.append(Gap(event.epoch, self.seq + 1, event.seq - 1, why))
             self._synced = False
             self._synchronise(updates)
         if self._synced and event.epoch == self.epoch:
@@ -332,45 +372,3 @@ class CollectorClient:
             return
         self.seq = event.seq
         updates.append(event)
-
-
-def _event(frames: list[bytes]) -> Event | None:
-    """The event in two frames, or None where they hold none of this protocol version."""
-    if len(frames) != 2:
-        return None
-    try:
-        body = protocol.decode_object(frames[1])
-        if body.get("v") != protocol.VERSION:
-            return None
-        return Event(
-            host=_text(body, "host"),
-            epoch=_text(body, "epoch"),
-            seq=_natural(body, "seq"),
-            time=_text(body, "time"),
-            name=_text(body, "name"),
-            data=tree.freeze(body.get("data")),
-            replay=body.get("replay") is True,
-        )
-    except (ProtocolError, RecursionError):
-        return None
-
-
-def _text(body: dict[str, Any], key: str) -> str:
-    value = body.get(key)
-    if not isinstance(value, str):
-        raise ProtocolError(protocol.BAD_REQUEST, f"{key!r} is not text")
-    return value
-
-
-def _natural(body: dict[str, Any], key: str) -> int:
-    value = body.get(key)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ProtocolError(protocol.BAD_REQUEST, f"{key!r} is not a whole number from 0")
-    return value
-
-
-def _object(body: dict[str, Any], key: str) -> dict[str, Any]:
-    value = body.get(key)
-    if not isinstance(value, dict):
-        raise ProtocolError(protocol.BAD_REQUEST, f"{key!r} is not an object")
-    return value

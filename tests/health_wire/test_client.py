@@ -89,7 +89,7 @@ def test_reports_a_gap_and_starts_again(
         collector.happen(lost)
     collector.say(5)
     found = updates(client, 2)
-    assert found[0] == Gap(OLD, 2, 4, "lost")
+    assert found[0] == Gap(OLD, 2, 4, "slow")
     assert kinds(found) == ["Gap", "Snapshot"]
     assert (client.seq, client.state) == (5, {"system": {"value": 5}})
     collector.say(6)
