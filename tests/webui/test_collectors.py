@@ -151,6 +151,30 @@ def test_a_running_process_follows_what_is_added_until_it_is_removed(tmp_path: P
         ]
 
 
+def test_a_collector_that_refuses_is_named_with_the_remedy(tmp_path: Path) -> None:
+    data = ("--data-dir", str(tmp_path / "data"))
+    with (
+        start_collector(tmp_path, env={"HEALTH_COLLECTORD_REQUIRE_KEYS": "true"}) as collector,
+        start_webui(tmp_path, collector, args=data) as webui,
+    ):
+        page = lambda: Client(webui.url).ask("/").body.decode()  # noqa: E731
+        wait_for(lambda: "Refused: its collector asks for a key. There: health-coll" in page())
+        assert "<title>Unknown: refused by its collector" in page()
+        stranger = invitation("alpha", Endpoints(collector.events, collector.state))
+        assert run(tmp_path, "add", stranger.encode())[0] == 0
+        wait_for(lambda: "Refused: its collector does not take our key (any more)" in page())
+        where = ("--events", collector.events, "--state", collector.state)
+        done = subprocess.run(
+            [sys.executable, "-m", "health_collectord", "invite", "web", *where,
+             "--data-dir", str(tmp_path / "data"), "--config", "none.toml"],
+            cwd=tmp_path, env=environment({"HEALTH_COLLECTORD_REQUIRE_KEYS": "true"}),
+            capture_output=True, text=True, timeout=20, check=True,
+        )  # fmt: skip
+        assert run(tmp_path, "add", done.stdout, "--name", "alpha")[0] == 0
+        wait_for(lambda: 'data-link="live"' in page())
+        assert "Refused" not in page()
+
+
 def test_sighup_reads_the_configuration_anew(tmp_path: Path) -> None:
     file = tmp_path / "webui.toml"
     with start_webui(tmp_path) as webui:

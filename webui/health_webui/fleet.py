@@ -30,6 +30,7 @@ class Follower:
     Attributes:
         key: names it in addresses and rooms, and stays the same over restarts.
         catalogue: what it can be drawn from; None until it has told.
+        refused: whether it is there and does not let us in, see `health_webui.refusal`.
     """
 
     def __init__(
@@ -45,6 +46,8 @@ class Follower:
             endpoints.events, endpoints.state, context=context, clock=clock, keys=source.keys
         )
         self.catalogue: Catalogue | None = None
+        self.context = context
+        self.refused = False
         self._clock = clock
         self._asking = BoundedSemaphore()
         self._history: dict[int, tuple[float, dict[str, Any]]] = {}
@@ -79,6 +82,8 @@ class Follower:
         }
 
     def verdict(self) -> Verdict:
+        if self.refused and not self.seen:
+            return Verdict("unknown", "refused by its collector")
         status = self.client.status if self.seen else "connecting"
         return verdict.judge(status, self.client.silent_seconds, self.health)
 
@@ -93,6 +98,7 @@ class Follower:
             "epoch": client.epoch,
             "seq": client.seq,
             "page": self.catalogue.fingerprint if self.seen and self.catalogue else None,
+            "refused": self.refused,
             "link": self.link(),
             "state": client.state if self.seen else {},
         }
@@ -249,6 +255,16 @@ class Fleet:
     def notes(self, follower: Follower) -> list[str]:
         """What is to be said of the link to a collector, with the remedy."""
         notes = []
+        if follower.refused:
+            why = (
+                "its collector does not take our key (any more)"
+                if follower.source.keys
+                else "its collector asks for a key"
+            )
+            notes.append(
+                f"Refused: {why}. There: health-collectord invite NAME. Then here: health-webui add"
+                " with the text that it prints."
+            )
         if others := self.namesakes(follower):
             notes.append(
                 f"{len(others) + 1} collectors call themselves {follower.name}: give each a host_id"

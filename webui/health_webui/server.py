@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gevent
@@ -20,11 +21,11 @@ from gevent.event import Event
 from gevent.pywsgi import WSGIServer
 from health_wire.settings import SettingsError
 
-from health_webui import assets, collectors, guard
+from health_webui import assets, collectors, guard, refusal
 from health_webui.access import Access
 from health_webui.app import FLEET_ROOM, create_app, engine_of
 from health_webui.config import Config
-from health_webui.fleet import Fleet
+from health_webui.fleet import Fleet, Follower
 from health_webui.relay import Relay, Send
 from health_webui.websocket import handler_for
 
@@ -148,7 +149,15 @@ class Following:
         self._spawn = spawn
         self._config = config
         self._version = collectors.store(config).version()
-        self._running = {f.key: spawn(Relay(f, send).run) for f in fleet.followers}
+        self._running: dict[str, list[Any]] = {}
+        for follower in fleet.followers:
+            self._start(follower)
+
+    def _start(self, follower: Follower) -> None:
+        self._running[follower.key] = [
+            self._spawn(Relay(follower, self._send).run),
+            self._spawn(partial(refusal.watch, follower, self._send)),
+        ]
 
     def reload(self, reread: Callable[[], Config]) -> None:
         """Takes the collectors of the configuration as it stands now."""
@@ -172,16 +181,16 @@ class Following:
             _LOG.warning("reload: nothing has changed: %s", error)
             return
         for follower in went:
-            self._running.pop(follower.key).kill()
+            gevent.killall(self._running.pop(follower.key))
             follower.client.close()
             _LOG.warning("%s is not followed any more", follower.name)
             self._send("snapshot", {"error": "this host is not followed any more"}, follower.key)
         for follower in came:
-            self._running[follower.key] = self._spawn(Relay(follower, self._send).run)
+            self._start(follower)
             _LOG.warning("%s is followed from now on", follower.name)
 
     def stop(self, timeout: float) -> None:
-        gevent.killall(list(self._running.values()), timeout=timeout)
+        gevent.killall([g for both in self._running.values() for g in both], timeout=timeout)
 
 
 def _beat(fleet: Fleet, following: Following, send: Send) -> None:

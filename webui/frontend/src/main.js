@@ -56,7 +56,8 @@ const followHost = () => {
 
   const start = async (snapshot) => {
     if (snapshot.error || isOutdated(snapshot)) return location.reload();
-    if ((snapshot.page ?? "") !== mainElement().dataset.page) {
+    const { page, refused } = mainElement().dataset;
+    if ((snapshot.page ?? "") !== page || String(snapshot.refused) !== refused) {
       if (!(await redraw())) return undefined;
       host = new Host(mainElement());
     }
