@@ -90,7 +90,7 @@ def test_peers_that_come_and_go_uncounted_wedge_nothing(
 ) -> None:
     """Where nobody asks for the count, what the monitor tells must not pile up."""
     host, _, port = publisher.endpoint.removeprefix("tcp://").rpartition(":")
-    for _ in range(3000):
+    for _ in range(1500):
         socket.create_connection((host, int(port))).close()
     with subscribe(context, publisher) as subscriber:
         publisher.handle_event(Context(), sequenced(sample(1.0), 1))
