@@ -69,6 +69,7 @@ class Client:
         while not head.endswith(b"\r\n\r\n") and (byte := connection.recv(1)):
             head += byte
         first, *rest = head.decode("latin-1").split("\r\n")[:-2]
+        assert first.startswith("HTTP/1.1 "), first
         pairs = [(k, v.strip()) for k, _, v in (line.partition(":") for line in rest)]
         answer = Answer(int(first.split()[1]), pairs, b"")
         for given in answer.all("Set-Cookie"):

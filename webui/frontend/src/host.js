@@ -96,7 +96,9 @@ export class Host {
     const label = document.getElementById("link");
     write(label, words[link] ?? `No data for ${Math.floor(silent)} s`);
     label.dataset.status = link;
-    showVerdict(judge(link, silent, this.health), this.name);
+    const refused = link === "connecting" && this.main.dataset.refused === "true";
+    const verdict = judge(refused ? "refused" : link, silent, this.health);
+    showVerdict(verdict, this.name);
     return link;
   }
 }

@@ -5,10 +5,11 @@ import { clock, dateAndClock, formatNumber, formatRound } from "./units.js";
 
 const WORDS = { healthy: "Healthy", warning: "Warning", critical: "Critical", unknown: "Unknown" };
 
-// As verdict.py's judge; `link` is connecting, live or stale.
+// As verdict.py's judge; `link` is connecting, refused, live or stale.
 export const judge = (link, silent, health) => {
   const word = WORDS[health?.status];
   if (link === "connecting") return { status: "unknown", text: "Unknown: never seen" };
+  if (link === "refused") return { status: "unknown", text: "Unknown: refused by its collector" };
   if (link === "stale") {
     const last = word ? `; last known: ${word}` : "";
     return { status: "stale", text: `Stale: no data for ${Math.floor(silent)} s${last}` };
