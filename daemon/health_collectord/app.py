@@ -26,6 +26,7 @@ from health_collectord.runtime.grid import GridService, Heartbeat
 from health_collectord.runtime.runtime import CollectorRuntime
 from health_collectord.runtime.systemd import Notifier
 from health_collectord.services.sampling import MetricTask
+from health_collectord.services.self_report import SelfReport
 from health_collectord.sinks.console import ConsoleSink
 from health_collectord.sinks.jsonl import JsonlSink
 from health_collectord.sinks.log import LogSink
@@ -89,7 +90,8 @@ class Collector:
         )
         runtime.interfaces.register(self.publisher)
         runtime.interfaces.register(self.state)
-        self._services = _services(config, enabled)
+        self._gate = gate
+        self._services = _services(config, enabled, SelfReport(self._counts))
         for service in self._services:
             runtime.services.register(service)
         runtime.on_stopping = self._notifier.stopping
@@ -137,6 +139,19 @@ class Collector:
                 interval_seconds=self.config.interval,
             )
         )
+
+    def _counts(self) -> dict[str, int]:
+        return {
+            "queue_depth": self.runtime.bus.depth,
+            "events": self.publisher.events,
+            "events_bytes": self.publisher.bytes,
+            "subscribers": self.publisher.subscribers,
+            "requests": self.state.answered,
+            "reply_bytes": self.state.bytes,
+            "busy": self.state.busy,
+            "dropped": self.state.dropped,
+            "refused": self._gate.refused,
+        }
 
     def _probe(self) -> int:
         answered = self.state.answered_probes
@@ -186,7 +201,9 @@ def _sinks(config: Config) -> tuple[QueuedSink, ...]:
     return tuple(sinks)
 
 
-def _services(config: Config, metrics: tuple[MetricConfig, ...]) -> list[GridService]:
+def _services(
+    config: Config, metrics: tuple[MetricConfig, ...], report: SelfReport
+) -> list[GridService]:
     """The fast readers together, and each reader that can block in a service of its own."""
     host = Host(config.procfs, config.sysfs)
     fast: list[MetricTask] = []
@@ -197,7 +214,7 @@ def _services(config: Config, metrics: tuple[MetricConfig, ...]) -> list[GridSer
             services.append(GridService(m.entry.name, (task,)))
         else:
             fast.append(task)
-    return [GridService("system", (*fast, Heartbeat())), *services]
+    return [GridService("system", (*fast, Heartbeat(), report)), *services]
 
 
 def _describe(m: MetricConfig) -> dict[str, object]:

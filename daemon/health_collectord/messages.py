@@ -40,6 +40,27 @@ class CollectorEventsDropped(Message):
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
+class CollectorSelf(Message):
+    """What the collector costs and has done since it started; PROTOCOL.md explains each."""
+
+    cpu_seconds: float
+    rss_bytes: int | None
+    queue_depth: int
+    events: int
+    events_bytes: int
+    subscribers: int
+    requests: int
+    reply_bytes: int
+    busy: int
+    dropped: int
+    refused: int
+
+    @property
+    def event_name(self) -> str:
+        return "collector.self.updated"
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
 class CollectorSinkDegraded(Message):
     """A sink cannot write; what comes until `collector.sink.recovered` is not in it."""
 

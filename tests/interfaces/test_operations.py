@@ -236,3 +236,15 @@ def test_a_fault_of_its_own_is_an_answer_too(
         reply = ask(broken, "ping")
     assert refused(reply) == "internal: the collector's log says more"
     assert "secret" in caplog.text
+
+
+def test_a_snapshot_is_encoded_once_for_each_state() -> None:
+    ops = operations()
+    first = ask(ops, "snapshot", id=1)
+    encoded = ops._encoded
+    assert ask(ops, "snapshot", id=2) == first | {"id": 2}
+    assert ops._encoded is encoded
+    ops.store.set("system.more", 1)
+    ops.store.commit(7)
+    after = ask(ops, "snapshot")
+    assert (after["seq"], after["state"]["system"]["more"]) == (7, 1)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import zmq
+from health_collectord.interfaces.limits import Allowances
 from health_collectord.interfaces.operations import Operations
 from health_collectord.interfaces.state import StateEndpoint
 
@@ -134,3 +135,20 @@ def test_its_thread_gives_signs_of_life(endpoint: StateEndpoint) -> None:
     endpoint.stop(Context())
     endpoint.probe()
     endpoint.stop(Context())  # does nothing: it is stopped
+
+
+def test_who_asks_too_much_is_told_so_and_others_are_answered(
+    context: zmq.Context[zmq.Socket[bytes]], endpoint: StateEndpoint
+) -> None:
+    endpoint._allowances = Allowances(share=0.0, most=0.0001)
+    with connect(context, endpoint, zmq.DEALER) as greedy:
+        errors = []
+        while "busy" not in errors:
+            greedy.send_multipart([b"", b'{"op":"snapshot"}'])
+            errors.append(json.loads(greedy.recv_multipart()[1]).get("error"))
+            assert len(errors) < 1000
+        assert set(errors) <= {None, "busy"}
+        assert ask(context, endpoint, PING)["ok"] is True
+    assert endpoint.busy == 1
+    assert endpoint.answered == len(errors)
+    assert endpoint.bytes > 0

@@ -36,6 +36,7 @@ class Operations:
     store: SnapshotStore
     history: HistoryProcess
     entries: tuple[tuple[Entry, dict[str, Any]], ...]
+    _encoded: tuple[int, bytes] = (-1, b"")  # the state after an event, for who asks next
 
     def answer(self, frames: list[bytes]) -> bytes:
         """The reply to a request's frames; never raises for what a client sent."""
@@ -55,6 +56,9 @@ class Operations:
                 "seq": seq,
                 "time": format_time(self.clock.now_utc()),
             }
+            if request.get("op") == "snapshot":
+                _only(request)
+                return self._snapshot(_echo(request, head), seq, state)
             return protocol.encode(_echo(request, head | self._perform(request, state)))
         except ProtocolError as error:
             return _refusal(request, error.error, str(error))
@@ -76,9 +80,12 @@ class Operations:
         uptime = round(self.clock.uptime(), 3)
         return {"version": self.version, "uptime_seconds": uptime, "mode": "live"}
 
-    def _snapshot(self, request: dict[str, Any], state: tree.FrozenDict) -> dict[str, Any]:
-        _only(request)
-        return {"state": state}
+    def _snapshot(self, head: dict[str, Any], seq: int, state: tree.FrozenDict) -> bytes:
+        """The reply, with the state encoded once for everybody who asks between two events."""
+        encoded = self._encoded
+        if encoded[0] != seq:
+            self._encoded = encoded = (seq, protocol.encode(state))
+        return b'%b,"state":%b}' % (protocol.encode(head)[:-1], encoded[1])
 
     def _get(self, request: dict[str, Any], state: tree.FrozenDict) -> dict[str, Any]:
         _only(request, "path")
@@ -145,7 +152,7 @@ _UNKNOWN = tree.freeze(
 
 _OPS: dict[str, Callable[[Operations, dict[str, Any], tree.FrozenDict], dict[str, Any]]] = {
     "ping": Operations._ping,
-    "snapshot": Operations._snapshot,
+    "snapshot": lambda _, __, state: {"state": state},  # see `answer`
     "get": Operations._get,
     "describe": Operations._describe,
     "history": Operations._history,

@@ -76,6 +76,11 @@ class EventPublisher(Process):
         except StartError as error:
             _log.error("nobody gets an event: %s", error)  # until the next heartbeat's attempt
 
+    @property
+    def subscribers(self) -> int:
+        """How many were connected at the last heartbeat; from any thread."""
+        return len(self._peers)
+
     def count_subscribers(self) -> int:
         """How many are connected. To be called by an event's handler, as the socket is."""
         while self._monitor is not None:
