@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from health_wire import CollectorClient, CollectorTimeout, Event, Link, ProtocolError, tree
+from health_wire import (
+    CollectorClient,
+    CollectorTimeout,
+    Event,
+    InvalidKey,
+    Link,
+    ProtocolError,
+    tree,
+)
 
 from health_collectord.config import Config
 from health_collectord.pairing import own_access
@@ -21,7 +29,11 @@ _DECIMAL = ("", "k", "M", "G", "T")
 
 def status(config: Config, *, as_json: bool) -> int:
     """Prints the verdict, its reasons and every metric; returns 0, 1, 2 or 3."""
-    with _connect(config) as client:
+    try:
+        connected = _connect(config)
+    except InvalidKey as error:
+        return _not_running(f"no keys to ask with: {error}", as_json=as_json)
+    with connected as client:
         try:
             snapshot = client.request("snapshot")
             described = client.request("describe")
@@ -60,7 +72,7 @@ def watch(config: Config, prefix: str) -> int:
                     record = {name: getattr(update, name) for name in names}
                     print(json.dumps(record, ensure_ascii=False, separators=(",", ":")), flush=True)
                 elif isinstance(update, Link):
-                    print(f"{config.events} is {update.status}", file=sys.stderr)
+                    print(f"{config.events} is {update.refusal or update.status}", file=sys.stderr)
     except (KeyboardInterrupt, BrokenPipeError):
         sys.stderr.flush()
     return 0
