@@ -50,7 +50,9 @@ def handler_for(access: Access) -> type[Any]:
         def upgrade_connection(self) -> Any:
             answer = super().upgrade_connection()
             if "wsgi.websocket" in self.environ:
-                self.websocket.closed = True  # else it says good-bye when thrown away
+                self.environ[
+                    "wsgi.websocket"
+                ].closed = True  # else it says good-bye when thrown away
                 stream = Stream(self)
                 stream.read = _bounded(stream.read)  # a frame's length is announced, not yet here
                 self.websocket = _ShortMessages(self.environ, stream, self)
