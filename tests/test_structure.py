@@ -22,14 +22,16 @@ SOURCES = sorted(
 
 # Sources without a test file of their own name, and where they are tested instead.
 TESTED_ELSEWHERE = {
-    "daemon/bussdcc_system_health/cli.py": "as a process: tests/test_documents.py",
     "daemon/health_collectord/app.py": "as a process: tests/process/",
     "daemon/health_collectord/version.py": "one value: tests/test_cli.py",
     "webui/build_hook.py": "runs in every build of the wheel",
     "webui/health_webui/assets.py": "what a browser loads: tests/browser/",
     "webui/health_webui/cli.py": "as a process: tests/browser/",
+    "webui/health_webui/login.py": "as a process: tests/webui/test_access.py",
+    "webui/health_webui/refusal.py": "as a process: tests/webui/test_collectors.py",
     "webui/health_webui/render.py": "whole pages: tests/webui/test_app.py",
     "webui/health_webui/server.py": "as a process: tests/browser/",
+    "webui/health_webui/websocket.py": "as a process: tests/webui/test_access.py",
 }
 
 
