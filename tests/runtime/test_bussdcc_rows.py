@@ -281,6 +281,7 @@ def test_slow_sink_keeps_nobody_waiting_and_tells_what_it_dropped() -> None:
     degraded = next(e.payload for e in other.events if isinstance(e.payload, CollectorSinkDegraded))
     assert degraded.sink == "stuck"
     slow.go_on.set()
+    wait_for(lambda: "collector.sink.recovered" in other.names)
     assert runtime.end()
     recovered = next(e for e in other.events if e.name == "collector.sink.recovered")
     written = sum(b'"name":"test.note"' in line for line in slow.written)
