@@ -51,7 +51,7 @@ def browser(guarded: Running, request: pytest.FixtureRequest) -> Client:
     ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost@evil.example",
      "localhost evil", "", "a" * 300, "192.0.2.1", "[::ffff]x", NAME],
 )  # fmt: skip
-@pytest.mark.parametrize("path", ["/", "/healthz", "/api/host/x/history", HANDSHAKE])
+@pytest.mark.parametrize("path", ["/", "/healthz", "/api/v1/hosts/x/history", HANDSHAKE])
 def test_names_that_are_not_ours_are_not_answered(local: Running, host: str, path: str) -> None:
     headers = {"Host": host} | (UPGRADE if path == HANDSHAKE else {})
     assert Client(local.url).ask(path, headers).status == 421
@@ -79,7 +79,7 @@ def test_pages_of_other_sites_may_not_connect(local: Running, origin: str) -> No
         assert client.ask(path, {"Origin": origin, **more}).status == 403
         forged = {"Origin": origin, "X-Forwarded-Host": origin.partition("//")[2], **more}
         assert client.ask(path, forged).status == 403, "no proxy is trusted here"
-    assert client.ask("/api/host/x/history", {"Sec-Fetch-Site": "cross-site"}).status == 403
+    assert client.ask("/api/v1/hosts/x/history", {"Sec-Fetch-Site": "cross-site"}).status == 403
     assert client.ask("/", {"Sec-Fetch-Site": "cross-site"}).status == 200, "a link from there"
 
 
@@ -99,7 +99,7 @@ def test_nothing_but_the_sockets_address_becomes_a_websocket(local: Running) -> 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "TRACE", "POST", "X"])
 def test_nothing_can_be_changed(local: Running, method: str) -> None:
-    for path in ("/", "/api/host/x/history", "/healthz", "/static/x"):
+    for path in ("/", "/api/v1/hosts/x/history", "/healthz", "/static/x"):
         assert Client(local.url).ask(path, method=method).status == 405
 
 
@@ -114,7 +114,7 @@ def test_without_a_session_there_is_nothing_to_see(guarded: Running, cookie: str
         answer = client.ask(path, headers)
         assert (answer.status, answer.one("Location")) == (303, f"{depth}login")
         assert answer.body == b""
-    assert client.ask("/api/host/x/history", headers).status == 401
+    assert client.ask("/api/v1/hosts/x/history", headers).status == 401
     assert client.ask("/socket.io/?EIO=4&transport=polling", headers).status == 401
     assert client.ask(HANDSHAKE, headers | UPGRADE).status == 401
     assert client.ask("/static/none", headers).status == 404
@@ -240,7 +240,7 @@ def test_no_path_reaches_the_file_system(local: Running, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/host/%0d%0aX-Evil:%201", "/%0d%0a%0d%0a<script>", "/api/host/%0aX-Evil:1/history"]
+    "path", ["/host/%0d%0aX-Evil:%201", "/%0d%0a%0d%0a<script>", "/api/v1/hosts/%0aX-Evil:1/history"]
 )
 def test_no_request_puts_a_header_into_the_answer(
     local: Running, guarded: Running, path: str

@@ -3,7 +3,6 @@
 import gzip
 import json
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from health_webui.access import Access
 from health_webui.app import create_app
 from health_webui.assets import Assets, File
 from health_webui.fleet import Fleet, Follower
-from health_wire import CollectorTimeout, ProtocolError
 
 from tests.webui.sample import HOSTILE, STATE, config, follower
 
@@ -174,7 +172,7 @@ def test_every_address_in_a_page_is_relative() -> None:
         ]
 
 
-@pytest.mark.parametrize("path", ["/", "/host/none", "/static/none", "/api/host/none/history"])
+@pytest.mark.parametrize("path", ["/", "/host/none", "/static/none", "/api/v1/hosts/none/history"])
 def test_every_response_has_the_headers_that_keep_others_out(path: str) -> None:
     headers = client(follower()).get(path).headers
     policy = headers["Content-Security-Policy"]
@@ -200,40 +198,6 @@ def test_a_page_is_compressed_and_not_kept() -> None:
     response = client(follower()).get("/", headers={"Accept-Encoding": "gzip"})
     assert response.headers["Cache-Control"] == "no-store"
     assert gzip.decompress(response.data).startswith(b"<!doctype html>")
-
-
-@pytest.mark.parametrize(
-    ("query", "status"),
-    [("", 200), ("?seconds=60", 200), ("?seconds=0", 400), ("?seconds=999999", 400)],
-)
-def test_history_is_asked_for_within_limits(
-    monkeypatch: pytest.MonkeyPatch, query: str, status: int
-) -> None:
-    made = follower()
-    answers: Mapping[str, dict[str, Any]] = {
-        "ping": {"time": "2026-01-01T00:00:00Z"},
-        "history": {"resolution_seconds": None, "series": {}},
-    }
-    monkeypatch.setattr(made.client, "request", lambda op, **_: answers[op])
-    assert client(made).get(f"/api/host/{made.key}/history{query}").status_code == status
-
-
-@pytest.mark.parametrize(
-    ("error", "status"), [(CollectorTimeout("silent"), 504), (ProtocolError("busy", "later"), 502)]
-)
-def test_a_collector_that_does_not_answer_is_an_error_of_its_own(
-    monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
-) -> None:
-    made = follower()
-
-    def fail(*_: Any, **__: Any) -> None:
-        raise error
-
-    monkeypatch.setattr(made.client, "request", fail)
-    response = client(made).get(f"/api/host/{made.key}/history")
-    assert response.status_code == status
-    assert response.json is not None
-    assert response.json["message"] == str(error)
 
 
 def test_only_logging_in_and_out_is_more_than_looking() -> None:

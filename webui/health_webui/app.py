@@ -4,7 +4,7 @@
 |---|---|
 | ``/`` | the one host's page, or the list of hosts |
 | ``/host/NAME`` | a host's page; NAME is its id or the follower's key |
-| ``/api/host/NAME/history?seconds=N`` | what its charts show, as JSON |
+| ``/api/v1/...`` | the same for programs, see `health_webui.api` |
 | ``/static/FILE`` | the bundled front end |
 | ``/login``, ``/logout`` | where a password is needed |
 | ``/healthz`` | ``ok`` while this process serves, for those who watch it |
@@ -22,12 +22,11 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, jsonify, render_template, request
+from flask import Flask, Response, render_template, request
 from flask_socketio import SocketIO, join_room
-from health_wire import CollectorTimeout, ProtocolError
 from werkzeug.exceptions import HTTPException
 
-from health_webui import login, render
+from health_webui import api, login, render
 from health_webui.access import MAX_BODY, SESSION_COOKIE, Access, Gate, cookie
 from health_webui.assets import Assets
 from health_webui.fleet import Fleet, Follower
@@ -35,7 +34,6 @@ from health_webui.plan import plan
 from health_webui.verdict import coverage, problems
 
 FLEET_ROOM = "fleet"
-_HISTORY_SECONDS = range(10, 86401)
 _SMALLEST_COMPRESSED = 1000
 _HERE = str(Path(__file__).parent)
 
@@ -56,7 +54,7 @@ def create_app(fleet: Fleet, assets: Assets, access: Access) -> tuple[Flask, Soc
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.register_blueprint(login.pages(access))
     _add_pages(app, fleet)
-    _add_api(app, fleet)
+    app.register_blueprint(api.routes(fleet))
     _add_static(app, assets)
     app.after_request(_finish)
     app.register_error_handler(HTTPException, _error)
@@ -97,24 +95,6 @@ def _host_page(fleet: Fleet, follower: Follower, *, root: str, many: bool = Fals
     )
 
 
-def _add_api(app: Flask, fleet: Fleet) -> None:
-    @app.get("/api/host/<name>/history")
-    def history(name: str) -> Response | tuple[Response, int]:
-        follower = fleet.find(name)
-        if follower is None:
-            return jsonify(error="not_found", message="no host of that name is followed here"), 404
-        seconds = request.args.get("seconds", 300, type=int)
-        if seconds not in _HISTORY_SECONDS:
-            limits = f"{_HISTORY_SECONDS[0]} to {_HISTORY_SECONDS[-1]}"
-            return jsonify(error="bad_request", message=f"seconds is a number from {limits}"), 400
-        try:
-            return jsonify(follower.history(seconds))
-        except CollectorTimeout as error:
-            return jsonify(error="timeout", message=str(error)), 504
-        except ProtocolError as error:
-            return jsonify(error=error.error, message=str(error)), 502
-
-
 def _add_static(app: Flask, assets: Assets) -> None:
     @app.get("/static/<name>")
     def static(name: str) -> Response:
@@ -143,7 +123,11 @@ def _finish(response: Response) -> Response:
     return response
 
 
-def _error(error: HTTPException) -> tuple[str, int]:
+def _error(error: HTTPException) -> tuple[str, int] | Response:
+    if request.path.startswith("/api/"):
+        return api.refuse(
+            error.code or 500, "not_found", "There is no such address; see openapi.json."
+        )
     root = "../" * max(request.path.count("/") - 1, 0)
     message = error.description or error.name
     return render_template("error.html", root=root, message=message), error.code or 500

@@ -10,18 +10,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import zmq
-from gevent.lock import BoundedSemaphore
-from health_wire import CollectorClient, ProtocolError, protocol, tree
+from health_wire import CollectorClient, tree
 
 from health_webui import verdict
 from health_webui.catalogue import Catalogue
 from health_webui.collectors import Source
+from health_webui.history import History
 from health_webui.verdict import Verdict
-
-# A collector that keeps every sample for exactly as long as is asked for has, by the time the
-# request arrives, let go of the first ones, and would answer from a coarser record.
-_KEPT_MARGIN_SECONDS = 3.0
-_HISTORY_AGE_SECONDS = 1.0  # browsers that come back together are answered from one request
 
 
 class Follower:
@@ -30,6 +25,7 @@ class Follower:
     Attributes:
         key: names it in addresses and rooms, and stays the same over restarts.
         catalogue: what it can be drawn from; None until it has told.
+        history: answers questions about its past.
         refused: whether it is there and does not let us in, see `health_webui.refusal`.
     """
 
@@ -48,9 +44,7 @@ class Follower:
         self.catalogue: Catalogue | None = None
         self.context = context
         self.refused = False
-        self._clock = clock
-        self._asking = BoundedSemaphore()
-        self._history: dict[int, tuple[float, dict[str, Any]]] = {}
+        self.history = History(self.client, self._charted, clock)
 
     @property
     def seen(self) -> bool:
@@ -103,73 +97,8 @@ class Follower:
             "state": client.state if self.seen else {},
         }
 
-    def history(self, seconds: int) -> dict[str, Any]:
-        """The last `seconds` of every declared chart, as `PROTOCOL.md` gives it.
-
-        Raises:
-            CollectorTimeout, ProtocolError: the collector did not give it.
-        """
-        with self._asking:
-            now = self._clock()
-            found = self._history.get(seconds)
-            if found is not None and now - found[0] < _HISTORY_AGE_SECONDS:
-                return found[1]
-            reply = self._ask_history(seconds)
-            self._history = {seconds: (now, reply)}
-            return reply
-
-    def _ask_history(self, seconds: int) -> dict[str, Any]:
-        names = chart_series(self.catalogue, self.client.state) if self.catalogue else []
-        end = self._clock_of_host()
-        series: dict[str, Any] = {}
-        answered: dict[str, Any] = {}
-        for start in range(0, len(names), protocol.MAX_SERIES):
-            answered = self._history_of(names[start : start + protocol.MAX_SERIES], end, seconds)
-            series |= answered.get("series") or {}
-        full = answered.get("resolution_seconds") is None
-        return {
-            "epoch": self.client.epoch,
-            "resolution_seconds": answered.get("resolution_seconds"),
-            "series": {
-                name: {key: columns[key] for key in (("t", "avg") if full else columns)}
-                for name, columns in series.items()
-            },
-        }
-
-    def _history_of(self, names: list[str], end: float, seconds: int) -> dict[str, Any]:
-        """One request; where the collector does not know one of the names, each by itself."""
-        window = {"start": end - seconds + _KEPT_MARGIN_SECONDS, "end": end + 5}
-        try:
-            return self.client.request("history", series=names, **window)
-        except ProtocolError as error:
-            if error.error != protocol.NOT_FOUND or len(names) == 1:
-                if error.error == protocol.NOT_FOUND:
-                    return {"series": {}}
-                raise
-        answers = [self._history_of([name], end, seconds) for name in names]
-        merged: dict[str, Any] = {}
-        for answer in answers:
-            merged |= answer.get("series") or {}
-        none: dict[str, Any] = {}
-        last = next((a for a in reversed(answers) if "resolution_seconds" in a), none)
-        return {"resolution_seconds": last.get("resolution_seconds"), "series": merged}
-
-    def _clock_of_host(self) -> float:
-        """Seconds since 1970 by the collector's own clock, which need not be right."""
-        reply = self.client.request("ping")
-        return timestamp(reply.get("time"))
-
-
-def timestamp(text: Any) -> float:
-    """Seconds since 1970 of a time as it stands on the wire.
-
-    Raises:
-        ProtocolError: it is none.
-    """
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except (TypeError, ValueError):
-        raise ProtocolError(protocol.INTERNAL, f"not a time: {text!r}") from None
+    def _charted(self) -> list[str]:
+        return chart_series(self.catalogue, self.client.state) if self.catalogue else []
 
 
 def chart_series(catalogue: Catalogue, state: tree.FrozenDict) -> list[str]:

@@ -1,0 +1,85 @@
+"""What the page knows, for programs: JSON below ``/api/v1/``; ``openapi.json`` is its contract.
+
+A host is named by its id, or by the key that this process knows it by, which is its own even where
+two hosts have one id. Nothing can be changed here. Errors are ``{"error", "message"}``.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import Blueprint, Response, request
+from health_wire import CollectorTimeout, ProtocolError, protocol
+
+from health_webui.fleet import Fleet, Follower
+from health_webui.history import Question, TooMany
+
+_STATUS_OF = {protocol.NOT_FOUND: 404, protocol.BAD_REQUEST: 400, protocol.BUSY: 503}
+
+
+class Refused(Exception):
+    """A request that is answered with an error."""
+
+    def __init__(self, status: int, error: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.error = error
+
+
+def refuse(status: int, error: str, message: str) -> Response:
+    """The answer for what cannot be had."""
+    response = _json({"error": error, "message": message}, status)
+    if status == 503:
+        response.headers["Retry-After"] = "1"
+    return response
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(protocol.encode(value), status, mimetype="application/json")
+
+
+def _answer(view: Callable[..., dict[str, Any]]) -> Callable[..., Response]:
+    """Makes a view's value, or what it raises, the response."""
+
+    @wraps(view)
+    def answer(**arguments: Any) -> Response:
+        try:
+            return _json(view(**arguments))
+        except Refused as error:
+            return refuse(error.status, error.error, str(error))
+        except TooMany as error:
+            return refuse(503, protocol.BUSY, str(error))
+        except CollectorTimeout as error:
+            return refuse(504, "timeout", str(error))
+        except ProtocolError as error:
+            return refuse(_STATUS_OF.get(error.error, 502), error.error, str(error))
+
+    return answer
+
+
+def routes(fleet: Fleet) -> Blueprint:
+    """All addresses below ``/api/``."""
+    blueprint = Blueprint("api", __name__)
+
+    def find(name: str) -> Follower:
+        found = fleet.find(name)
+        if found is not None:
+            return found
+        same = [f.key for f in fleet.followers if f.client.host == name]
+        if same:
+            keys = ", ".join(same)
+            raise Refused(409, "ambiguous", f"{len(same)} hosts have that id; their keys: {keys}")
+        raise Refused(404, protocol.NOT_FOUND, "no host of that name is followed here")
+
+    @blueprint.get("/api/v1/hosts/<name>/history")
+    @blueprint.get("/api/host/<name>/history")
+    @_answer
+    def history(name: str) -> dict[str, Any]:
+        follower = find(name)
+        try:
+            question = Question.parse(request.args)
+        except ValueError as error:
+            raise Refused(400, protocol.BAD_REQUEST, str(error)) from None
+        return follower.history.ask(question)
+
+    return blueprint
