@@ -89,7 +89,7 @@ class Sessions:
 
     def __init__(self, password: PasswordFile) -> None:
         self._password = password
-        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._ended: OrderedDict[bytes, None] = OrderedDict()
 
     def begin(self) -> str:
         """A new session's cookie."""
@@ -99,20 +99,25 @@ class Sessions:
 
     def valid(self, cookie: str | None) -> bool:
         """Whether the cookie is one of ours, not too old, and not ended."""
-        signer = self._signer()
-        if not cookie or signer is None or cookie in self._ended:
-            return False
-        try:
-            signer.unsign(cookie, max_age=SESSION_SECONDS)
-        except BadSignature:
-            return False
-        return True
+        return self._name(cookie) is not None
 
     def end(self, cookie: str) -> None:
-        if self.valid(cookie):
-            self._ended[cookie] = None
+        name = self._name(cookie)
+        if name is not None:
+            self._ended[name] = None
             while len(self._ended) > self._MAX_ENDED:
                 self._ended.popitem(last=False)
+
+    def _name(self, cookie: str | None) -> bytes | None:
+        """What was signed: one signature can be written in several ways (base64's spare bits)."""
+        signer = self._signer()
+        if not cookie or signer is None:
+            return None
+        try:
+            name: bytes = signer.unsign(cookie, max_age=SESSION_SECONDS)
+        except BadSignature:
+            return None
+        return None if name in self._ended else name
 
     def _signer(self) -> TimestampSigner | None:
         try:
@@ -142,13 +147,24 @@ class Throttle:
     def take(self, address: str) -> float:
         """Takes one try; the seconds to wait where there is none left, else 0."""
         key, now = _network(address), self._clock()
-        left, since = self._left.pop(key, (float(self.BURST), now))
-        left = min(left + (now - since) / self.REFILL_SECONDS, float(self.BURST))
-        allowed = left >= 1.0
-        self._left[key] = (left - 1.0 if allowed else left, now)
+        left = self._tries_left(key, now)
+        wait = self._wait(left)
+        self._left.pop(key, None)
+        self._left[key] = (left if wait else left - 1.0, now)
         while len(self._left) > self._MAX_ADDRESSES:
             self._left.popitem(last=False)
-        return 0.0 if allowed else (1.0 - left) * self.REFILL_SECONDS
+        return wait
+
+    def wait(self, address: str) -> float:
+        """The seconds until that address may try, without taking a try."""
+        return self._wait(self._tries_left(_network(address), self._clock()))
+
+    def _tries_left(self, key: str, now: float) -> float:
+        left, since = self._left.get(key, (float(self.BURST), now))
+        return min(left + (now - since) / self.REFILL_SECONDS, float(self.BURST))
+
+    def _wait(self, left: float) -> float:
+        return 0.0 if left >= 1.0 else (1.0 - left) * self.REFILL_SECONDS
 
     def forget(self, address: str) -> None:
         """The password was right: that address starts anew."""
