@@ -1,5 +1,7 @@
 """Strangers at the door: a real client, which sends what it likes, against the real process."""
 
+import base64
+import json
 import threading
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
@@ -224,6 +226,33 @@ def test_ten_thousand_tries_are_refused_quickly_and_others_get_in(
     assert int(answer.one("Retry-After")) >= 1
 
 
+def basic(password: str) -> dict[str, str]:
+    given = base64.b64encode(f"me:{password}".encode()).decode()
+    return {"Authorization": f"Basic {given}"}
+
+
+def test_programs_give_the_password_with_each_request(browser: Client) -> None:
+    for _ in range(20):
+        answer = browser.ask("/api/v1/hosts", basic(PASSWORD))
+        assert answer.status == 200
+        assert not answer.all("Set-Cookie")
+    assert browser.ask("/", basic(PASSWORD)).status == 303, "pages have sessions"
+    assert browser.ask(HANDSHAKE, basic(PASSWORD) | UPGRADE).status == 401
+    answer = browser.ask("/api/v1/hosts")
+    assert (answer.status, json.loads(answer.body)["error"]) == (401, "unauthorized")
+    assert not answer.all("WWW-Authenticate"), "a browser would ask in a window of its own"
+
+
+def test_programs_that_guess_are_refused_like_browsers(browser: Client) -> None:
+    assert browser.ask("/api/v1/hosts", basic(PASSWORD)).status == 200
+    statuses = [browser.ask("/api/v1/hosts", basic(f"{n}")).status for n in range(30)]
+    assert statuses == [401] * Throttle.BURST + [429] * (30 - Throttle.BURST)
+    answer = browser.ask("/api/v1/hosts", basic(PASSWORD))
+    assert answer.status == 429, "not even with the right one"
+    assert int(answer.one("Retry-After")) >= 1
+    assert Client(browser.url, "127.0.0.78").ask("/api/v1/hosts", basic(PASSWORD)).status == 200
+
+
 # --- bytes -------------------------------------------------------------------------------------
 
 
@@ -240,7 +269,8 @@ def test_no_path_reaches_the_file_system(local: Running, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/host/%0d%0aX-Evil:%201", "/%0d%0a%0d%0a<script>", "/api/v1/hosts/%0aX-Evil:1/history"]
+    "path",
+    ["/host/%0d%0aX-Evil:%201", "/%0d%0a%0d%0a<script>", "/api/v1/hosts/%0aX-Evil:1/history"],
 )
 def test_no_request_puts_a_header_into_the_answer(
     local: Running, guarded: Running, path: str

@@ -76,7 +76,7 @@ def test_times_are_seconds_or_iso_8601() -> None:
         [("start", "2"), ("end", "2")],
         [("start", "yesterday")],
         [("start", "-5")],
-        [("start", "0001-01-01")],
+        [("start", "253402300800")],
         [("end", "")],
         [("series", "x")] * 65,
     ],

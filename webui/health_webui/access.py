@@ -15,7 +15,8 @@ from ipaddress import ip_address
 from typing import Any
 
 from health_webui.config import Config, is_loopback
-from health_webui.password import PasswordFile, Sessions, Throttle
+from health_webui.password import PasswordFile, Sessions
+from health_webui.tries import TooManyTries, Tries, basic_password
 
 SESSION_COOKIE = "health_webui_session"
 FORM_COOKIE = "health_webui_form"
@@ -24,6 +25,7 @@ _OPEN = ("/login", "/healthz")  # and /static/: without a login
 _POSTS = ("/login", "/logout", "/socket.io/")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")
+_ERRORS = {"401": "unauthorized", "405": "method_not_allowed", "429": "busy"}
 _FORWARDED = ("FOR", "PROTO", "HOST", "PREFIX", "PORT", "SERVER", "SSL")
 
 HEADERS = {
@@ -43,11 +45,15 @@ StartResponse = Callable[..., Any]
 
 @dataclass(slots=True, frozen=True)
 class Refusal:
-    """Why a request is not answered; `login` where logging in would help."""
+    """Why a request is not answered; `login` where logging in would help, `headers` for how."""
 
     status: str
     message: str
     login: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+_LOG_IN = Refusal("401 Unauthorized", "Log in first.", login=True)
 
 
 class Access:
@@ -58,7 +64,7 @@ class Access:
         self.needs_login = config.exposed and config.auth == "password"
         self.password = PasswordFile(config.password_file)
         self.sessions = Sessions(self.password)
-        self.throttle = Throttle()
+        self.tries = Tries(self.password)
         names = {config.host, *config.allowed_hosts}
         if config.exposed:
             machine = machine or socket.gethostname()
@@ -123,7 +129,8 @@ class Access:
             )
         method = environ["REQUEST_METHOD"]
         if method not in ("GET", "HEAD") and not (method == "POST" and path in _POSTS):
-            return Refusal("405 Method Not Allowed", "GET changes nothing, and little else works.")
+            allow = (("Allow", "GET, HEAD"),)
+            return Refusal("405 Method Not Allowed", "There is nothing to change.", headers=allow)
         if self._from_elsewhere(environ, host, path, method):
             return Refusal("403 Forbidden", "Pages of other sites may not ask here.")
         try:
@@ -134,9 +141,26 @@ class Access:
             return Refusal("413 Content Too Large", f"At most {MAX_BODY} bytes, said beforehand.")
         if path in _OPEN or path.startswith("/static/"):
             return None
-        if not self.may_stay(self.session(environ)):
-            return Refusal("401 Unauthorized", "Log in first.", login=True)
-        return None
+        if self.may_stay(self.session(environ)):
+            return None
+        return self._programs(environ) if path.startswith("/api/") else _LOG_IN
+
+    def _programs(self, environ: Environ) -> Refusal | None:
+        """Programs may send the password along, as in ``curl --user :PASSWORD``.
+
+        They are not asked for it by a WWW-Authenticate header: when a session ends, the browser
+        would then ask in a window of its own.
+        """
+        password = basic_password(environ.get("HTTP_AUTHORIZATION", ""))
+        if password is None:
+            return _LOG_IN
+        try:
+            if self.tries.right_again(environ.get("REMOTE_ADDR", ""), password):
+                return None
+        except TooManyTries as error:
+            retry = (("Retry-After", str(error.seconds)),)
+            return Refusal("429 Too Many Requests", str(error), headers=retry)
+        return Refusal("401 Unauthorized", "That is not the password.", login=True)
 
     def _is_ours(self, host: str) -> bool:
         match = _HOST.fullmatch(host)
@@ -211,13 +235,18 @@ def _refuse(refusal: Refusal, environ: Environ, start: StartResponse) -> Iterabl
         start("303 See Other", [("Location", f"{root or './'}login"), ("Content-Length", "0")])
         return [b""]
     if path.startswith("/api/"):
-        error = "unauthorized" if refusal.login else "refused"
+        error = _ERRORS.get(refusal.status[:3], "refused")
         body = json.dumps({"error": error, "message": refusal.message}).encode()
         mime = "application/json"
     else:
         body, mime = f"{refusal.message}\n".encode(), "text/plain; charset=utf-8"
     start(
         refusal.status,
-        [("Content-Type", mime), ("Content-Length", str(len(body))), ("Connection", "close")],
+        [
+            ("Content-Type", mime),
+            ("Content-Length", str(len(body))),
+            ("Connection", "close"),
+            *refusal.headers,
+        ],
     )
     return [body]

@@ -6,6 +6,7 @@ two hosts have one id. Nothing can be changed here. Errors are ``{"error", "mess
 
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -14,6 +15,7 @@ from health_wire import CollectorTimeout, ProtocolError, protocol
 from health_webui.fleet import Fleet, Follower
 from health_webui.history import Question, TooMany
 
+CONTRACT = Path(__file__).with_name("openapi.json")
 _STATUS_OF = {protocol.NOT_FOUND: 404, protocol.BAD_REQUEST: 400, protocol.BUSY: 503}
 
 
@@ -70,6 +72,53 @@ def routes(fleet: Fleet) -> Blueprint:
             keys = ", ".join(same)
             raise Refused(409, "ambiguous", f"{len(same)} hosts have that id; their keys: {keys}")
         raise Refused(404, protocol.NOT_FOUND, "no host of that name is followed here")
+
+    def summary(follower: Follower) -> dict[str, Any]:
+        judged = follower.verdict()
+        return {
+            "id": follower.client.host,
+            "key": follower.key,
+            "name": fleet.name_of(follower),
+            "verdict": judged.status,
+            "reason": judged.reason,
+            "link": follower.link(),
+            "last_seen": follower.last_seen,
+            "notes": fleet.notes(follower),
+        }
+
+    @blueprint.get("/api/v1/openapi.json")
+    def contract() -> Response:
+        return Response(CONTRACT.read_bytes(), mimetype="application/json")
+
+    @blueprint.get("/api/v1/hosts")
+    @_answer
+    def hosts() -> dict[str, Any]:
+        return {"hosts": [summary(f) for f in fleet.worst_first()]}
+
+    @blueprint.get("/api/v1/hosts/<name>")
+    @_answer
+    def host(name: str) -> dict[str, Any]:
+        return summary(find(name))
+
+    @blueprint.get("/api/v1/hosts/<name>/health")
+    @_answer
+    def health(name: str) -> dict[str, Any]:
+        follower = find(name)
+        return summary(follower) | {"health": follower.health}
+
+    @blueprint.get("/api/v1/hosts/<name>/state")
+    @_answer
+    def state(name: str) -> dict[str, Any]:
+        client = (follower := find(name)).client
+        if client.epoch is None:
+            raise Refused(504, "timeout", "this collector has never been seen")
+        return {
+            "host": client.host,
+            "epoch": client.epoch,
+            "seq": client.seq,
+            "link": follower.link(),
+            "state": client.state,
+        }
 
     @blueprint.get("/api/v1/hosts/<name>/history")
     @blueprint.get("/api/host/<name>/history")

@@ -4,7 +4,6 @@ Whoever asks the same within a second, such as browsers that come back together,
 one request to the collector, and the collector has one request at a time to answer.
 """
 
-import math
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ MAX_SECONDS = 3660 * 86400.0
 # request arrives, let go of the first ones, and would answer from a coarser record.
 _KEPT_MARGIN_SECONDS = 3.0
 _LATE_SECONDS = 5.0  # what comes while it is being asked is welcome
+_LAST_TIME = 253402300799.0  # of the year 9999
 _SHARED_SECONDS = 1.0
 _MAX_SHARED = 16
 _MAX_WAITING = 200
@@ -99,16 +99,15 @@ def _points(text: str) -> int:
 
 
 def _time(key: str, text: str) -> float:
-    if _NUMBER.fullmatch(text):
+    if _NUMBER.fullmatch(text) and float(text) <= _LAST_TIME:
         return float(text)
     try:
         parsed = datetime.fromisoformat(text)
-        found = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
-        found = math.nan
-    if not found >= 0:
-        raise ValueError(f"{key} is a time such as 2026-01-01T12:00:00Z, or seconds since 1970")
-    return found
+        raise ValueError(
+            f"{key} is a time such as 2026-01-01T12:00:00Z, or seconds since 1970"
+        ) from None
 
 
 class TooMany(Exception):

@@ -1,19 +1,15 @@
 """Logging in and out. Both are forms with a token: other sites' pages cannot send them."""
 
-import logging
 import secrets
 
-import gevent
 from flask import Blueprint, Response, g, render_template, request
-from gevent.lock import BoundedSemaphore
 from itsdangerous import BadSignature, TimestampSigner
 
 from health_webui.access import FORM_COOKIE, SESSION_COOKIE, Access
 from health_webui.password import MAX_PASSWORD, SESSION_SECONDS
+from health_webui.tries import TooManyTries
 
 _FORM_SECONDS = 12 * 3600
-_MAX_WAITING = 8  # each try holds 16 MiB and a core for a moment; they are taken one at a time
-_LOG = logging.getLogger(__name__)
 
 
 class FormTokens:
@@ -50,12 +46,6 @@ def pages(access: Access) -> Blueprint:
     """``/login``, ``/logout`` and ``/healthz``."""
     blueprint = Blueprint("login", __name__)
     tokens = FormTokens()
-    turn, waiting = BoundedSemaphore(), BoundedSemaphore(_MAX_WAITING)
-
-    def matches(password: str) -> bool:
-        with turn:  # in a thread: it holds the processor, and others are served meanwhile
-            pool = gevent.get_hub().threadpool
-            return bool(pool.apply(access.password.matches, (password,)))
 
     def form(message: str, status: int) -> Response:
         page = render_template("login.html", root="", message=message, token=tokens.current())
@@ -73,20 +63,15 @@ def pages(access: Access) -> Blueprint:
             return _to_start()
         if not tokens.sent():
             return form("This form was out of date. Please try again.", 400)
-        address = request.environ.get("REMOTE_ADDR", "")
-        wait = access.throttle.take(address)
-        if wait or not waiting.acquire(blocking=False):
-            response = form(f"Too many tries. Try again in {max(wait, 1):.0f} s.", 429)
-            response.headers["Retry-After"] = f"{max(wait, 1):.0f}"
-            return response
+        password = request.form.get("password", "")[: MAX_PASSWORD + 1]
         try:
-            right = matches(request.form.get("password", "")[: MAX_PASSWORD + 1])
-        finally:
-            waiting.release()
+            right = access.tries.right(request.environ.get("REMOTE_ADDR", ""), password)
+        except TooManyTries as error:
+            response = form(str(error), 429)
+            response.headers["Retry-After"] = str(error.seconds)
+            return response
         if not right:
-            _LOG.warning("wrong password from %s", address)
             return form("That is not the password.", 403)
-        access.throttle.forget(address)
         response = _to_start()
         _set_cookie(response, SESSION_COOKIE, access.sessions.begin(), SESSION_SECONDS)
         return response
