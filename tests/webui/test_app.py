@@ -206,3 +206,11 @@ def test_only_logging_in_and_out_is_more_than_looking() -> None:
     assert changing == {"/login", "/logout"}
     methods = {method for rule in app.url_map.iter_rules() for method in rule.methods or ()}
     assert methods <= {"GET", "HEAD", "OPTIONS", "POST"}
+
+
+def test_the_first_response_has_the_colours_that_the_reader_chose() -> None:
+    asked = client(follower())
+    for chosen, drawn in (("dark", True), ("light", True), ('"><script>', False), ("", False)):
+        page = asked.get("/", headers={"Cookie": f"health-theme={chosen}"}).text
+        assert (f'<html lang="en" data-theme="{chosen}">' in page) is drawn
+        assert ("data-theme" in page) is drawn

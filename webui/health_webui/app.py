@@ -33,6 +33,7 @@ from health_webui.fleet import Fleet, Follower
 from health_webui.plan import plan
 from health_webui.verdict import coverage, problems
 
+_THEMES = ("light", "dark")
 FLEET_ROOM = "fleet"
 _SMALLEST_COMPRESSED = 1000
 _HERE = str(Path(__file__).parent)
@@ -50,6 +51,7 @@ def create_app(fleet: Fleet, assets: Assets, access: Access) -> tuple[Flask, Soc
         percentage=render.percentage,
         level=render.level,
         utc=render.utc,
+        theme=_theme,
     )
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.register_blueprint(login.pages(access))
@@ -61,6 +63,12 @@ def create_app(fleet: Fleet, assets: Assets, access: Access) -> tuple[Flask, Soc
     sockets = _sockets(app, fleet, assets)
     app.wsgi_app = Gate(app.wsgi_app, access)  # type: ignore[method-assign]
     return app, sockets
+
+
+def _theme() -> str:
+    """The colour scheme that the reader has chosen, as the page's script remembers it."""
+    chosen = request.cookies.get("health-theme", "")
+    return chosen if chosen in _THEMES else ""
 
 
 def _add_pages(app: Flask, fleet: Fleet) -> None:

@@ -32,7 +32,8 @@ SHAPES = {
     '11h2v2H7Zm-2-5a3 3 0 1 1 4 2.8V10H7V7.5h1A1.4 1.4 0 1 0 6.7 6Z" fill-rule="evenodd"/>',
     "stale": '<path d="M0 0h16v16H0Zm2 2v12h12V2Zm2 5h8v2H4Z" fill-rule="evenodd"/>',
 }
-# For the favicon, which knows no colour scheme: seen on light and on dark tabs.
+# For the favicon, which knows no colour scheme: seen on light and on dark tabs. In the page a
+# shape has its state's colour from the style sheet.
 _COLOURS = {
     "healthy": "#00946b",
     "warning": "#c77700",
@@ -170,7 +171,8 @@ def favicon(status: str) -> Markup:
 def shapes() -> Markup:
     """The shapes as symbols, for ``<use href="#shape-warning">`` and the script's favicon."""
     symbols = (
-        f'<symbol id="shape-{name}" viewBox="0 0 16 16" fill="{_COLOURS[name]}">{path}</symbol>'
+        f'<symbol id="shape-{name}" viewBox="0 0 16 16" data-icon="{_COLOURS[name]}"'
+        f' fill="var(--{name})">{path}</symbol>'
         for name, path in SHAPES.items()
     )
     return Markup("".join(symbols))

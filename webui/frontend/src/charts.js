@@ -23,8 +23,7 @@ export class Charts {
       }
     }
     section.hidden = this.charts.length === 0;
-    const scheme = matchMedia("(prefers-color-scheme: dark)");
-    scheme.addEventListener("change", () => this.charts.forEach((chart) => chart.forget()));
+    addEventListener("themechange", () => this.charts.forEach((chart) => chart.forget()));
   }
 
   // What a sample says for the charts of its metric.

@@ -55,6 +55,7 @@ export class Host {
     for (const [path, data, own] of events) this.apply(path, data, own ?? time);
     if (this.health?.problems?.length) this.showHealth();
     this.charts?.draw(this.now / 1000);
+    document.getElementById("beat").style.transform = `rotate(${this.now.getSeconds() * 6}deg)`;
     this.judge();
   }
 
@@ -95,7 +96,7 @@ export class Host {
     const words = { connecting: "Connecting", live: `Live ${clock(this.now, true)}` };
     const label = document.getElementById("link");
     write(label, words[link] ?? `No data for ${Math.floor(silent)} s`);
-    label.dataset.status = link;
+    label.parentElement.dataset.status = link;
     const refused = link === "connecting" && this.main.dataset.refused === "true";
     const verdict = judge(refused ? "refused" : link, silent, this.health);
     showVerdict(verdict, this.name);

@@ -2,6 +2,7 @@
 
 import { io } from "socket.io-client";
 import { Host } from "./host.js";
+import { switchTheme } from "./preferences.js";
 import { showVerdict } from "./verdict.js";
 
 const HISTORY_SECONDS = 300;
@@ -144,6 +145,7 @@ const followFleet = () => {
   setInterval(judge, 250);
 };
 
+switchTheme(document.getElementById("theme"), () => dispatchEvent(new Event("themechange")));
 document.getElementById("zone").textContent =
   `Times in ${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
 if (mainElement().dataset.follow) followHost();

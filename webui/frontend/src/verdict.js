@@ -23,7 +23,7 @@ export const judge = (link, silent, health) => {
 const favicon = (status) => {
   const symbol = document.getElementById(`shape-${status}`);
   const svg =
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-1 -1 18 18" fill="${symbol.getAttribute("fill")}">` +
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-1 -1 18 18" fill="${symbol.dataset.icon}">` +
     `${symbol.innerHTML}</svg>`;
   document.getElementById("favicon").href = `data:image/svg+xml,${encodeURIComponent(svg)}`;
 };
@@ -33,10 +33,13 @@ const setShape = (within, status) =>
 
 export const showVerdict = ({ status, text }, name) => {
   const heading = document.getElementById("verdict");
-  write(heading.querySelector("span"), text);
+  const [, word, reason] = text.match(/^([^:]*:?) ?(.*)$/s);
+  write(heading.querySelector(".word"), word);
+  write(heading.querySelector(".reason"), reason);
   document.title = `${text} – ${name}`;
   if (heading.dataset.status === status) return;
   heading.dataset.status = status;
+  heading.parentElement.dataset.status = status;
   setShape(heading, status);
   favicon(status);
   write(document.getElementById("announce"), text);
