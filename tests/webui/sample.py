@@ -1,5 +1,6 @@
 """A catalogue of an invented device with every kind of field, card and chart; and its samples."""
 
+import itertools
 import os
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from health_webui.config import Config, Endpoints, load
 from health_webui.fleet import Follower
 from health_wire import tree
 
+_places = itertools.count()
 HOSTILE = "<script>alert(1)</script>\"'&"
 
 
@@ -174,7 +176,8 @@ def follower(
     state: dict[str, Any] = STATE, *, host: str = HOSTILE, status: str = "live"
 ) -> Follower:
     """A follower that has seen that state, without a collector behind it."""
-    made = Follower(Source(Endpoints("ipc:///nowhere/events", "ipc:///nowhere/state")))
+    place = f"ipc:///nowhere/{next(_places)}"
+    made = Follower(Source(Endpoints(f"{place}/events", f"{place}/state")))
     made.client.close()
     made.client.host, made.client.epoch, made.client.seq = host, "e" * 32, 7
     made.client.state = tree.freeze(state)

@@ -140,7 +140,8 @@ def test_before_a_collector_was_seen_the_page_says_where_it_looks() -> None:
     made.client.host, made.catalogue = None, None
     read = text(client(made).get("/").text)
     assert "Unknown: never seen" in read
-    assert "Never seen: connecting to ipc:///nowhere/events and ipc:///nowhere/state" in read
+    places = f"{made.endpoints.events} and {made.endpoints.state}"
+    assert f"Never seen: connecting to {places}" in read
 
 
 def test_without_a_front_end_the_page_says_so() -> None:

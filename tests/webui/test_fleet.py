@@ -29,16 +29,6 @@ def test_a_collector_is_found_by_key_and_by_host() -> None:
     fleet.close()
 
 
-def test_the_lists_revision_changes_with_what_it_shows() -> None:
-    fleet = Fleet([])
-    made = follower(status="stale")
-    fleet.followers = (made,)
-    before = fleet.revision()
-    assert fleet.revision() == before, "the seconds of silence are the browser's to count"
-    made.client.status = "live"
-    assert fleet.revision() != before
-
-
 def test_a_snapshot_has_no_page_before_there_is_a_catalogue() -> None:
     made = follower()
     made.catalogue = None

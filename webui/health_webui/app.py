@@ -11,8 +11,8 @@
 
 Socket.IO: a browser sends ``follow`` with a follower's key and gets the snapshot as the answer;
 then come ``frame``, ``link`` and ``snapshot``. ``follow`` without a key is the list of hosts,
-which gets ``fleet`` once a second with the list's revision. All addresses in the pages are
-relative, so that it works below any path of a reverse proxy.
+whose rows are the answer, and which gets ``fleet`` once a second with what has changed. All
+addresses in the pages are relative, so that it works below any path of a reverse proxy.
 """
 
 import gzip
@@ -30,8 +30,10 @@ from health_webui import api, login, render
 from health_webui.access import MAX_BODY, SESSION_COOKIE, Access, Gate, cookie
 from health_webui.assets import Assets
 from health_webui.fleet import Fleet, Follower
+from health_webui.overview import Overview, counts, summary
 from health_webui.plan import plan
-from health_webui.verdict import coverage, problems
+from health_webui.units import format_number
+from health_webui.verdict import SEVERITY, WORDS, coverage, problems
 
 _THEMES = ("light", "dark")
 FLEET_ROOM = "fleet"
@@ -39,8 +41,11 @@ _SMALLEST_COMPRESSED = 1000
 _HERE = str(Path(__file__).parent)
 
 
-def create_app(fleet: Fleet, assets: Assets, access: Access) -> tuple[Flask, SocketIO]:
+def create_app(
+    fleet: Fleet, assets: Assets, access: Access, overview: Overview | None = None
+) -> tuple[Flask, SocketIO]:
     """The WSGI application and the Socket.IO server in it."""
+    overview = overview or Overview(fleet)
     app = Flask(__name__, static_folder=None)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
@@ -51,16 +56,18 @@ def create_app(fleet: Fleet, assets: Assets, access: Access) -> tuple[Flask, Soc
         percentage=render.percentage,
         level=render.level,
         utc=render.utc,
+        number=format_number,
+        verdicts={status: WORDS[status] for status in SEVERITY},
         theme=_theme,
     )
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.register_blueprint(login.pages(access))
-    _add_pages(app, fleet)
+    _add_pages(app, fleet, overview)
     app.register_blueprint(api.routes(fleet))
     _add_static(app, assets)
     app.after_request(_finish)
     app.register_error_handler(HTTPException, _error)
-    sockets = _sockets(app, fleet, assets)
+    sockets = _sockets(app, fleet, assets, overview)
     app.wsgi_app = Gate(app.wsgi_app, access)  # type: ignore[method-assign]
     return app, sockets
 
@@ -71,12 +78,21 @@ def _theme() -> str:
     return chosen if chosen in _THEMES else ""
 
 
-def _add_pages(app: Flask, fleet: Fleet) -> None:
+def _add_pages(app: Flask, fleet: Fleet, overview: Overview) -> None:
     @app.get("/")
     def index() -> str:
         if len(fleet.followers) == 1:
             return _host_page(fleet, fleet.followers[0], root="")
-        return render_template("fleet.html", root="", followers=fleet.worst_first(), fleet=fleet)
+        rows = overview.rows()
+        return render_template(
+            "fleet.html",
+            root="",
+            page=overview.page,
+            columns=overview.columns,
+            rows=rows,
+            counts=counts(rows),
+            summary=summary(rows),
+        )
 
     @app.get("/host/<name>")
     def host(name: str) -> str | tuple[str, int]:
@@ -167,7 +183,7 @@ def _ours(record: logging.LogRecord) -> bool:
     return any(frame.filename.startswith(_HERE) for frame in frames)
 
 
-def _sockets(app: Flask, fleet: Fleet, assets: Assets) -> SocketIO:
+def _sockets(app: Flask, fleet: Fleet, assets: Assets, overview: Overview) -> SocketIO:
     sockets = SocketIO(
         app,
         async_mode="gevent",
@@ -198,7 +214,7 @@ def _sockets(app: Flask, fleet: Fleet, assets: Assets) -> SocketIO:
     def follow(key: Any = None) -> dict[str, Any]:
         if not key:
             join_room(FLEET_ROOM)
-            return {"build": assets.build, "fleet": fleet.revision()}
+            return {"build": assets.build, **overview.snapshot()}
         follower = fleet.find(key) if isinstance(key, str) else None
         if follower is None:
             return {"build": assets.build, "error": "this host is not followed here any more"}

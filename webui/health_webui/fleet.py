@@ -210,22 +210,6 @@ class Fleet:
         order = verdict.SEVERITY.index
         return sorted(self.followers, key=lambda f: (order(f.verdict().status), self.name_of(f)))
 
-    def revision(self) -> str:
-        """Changes when the list of hosts has to be drawn anew."""
-        rows = [
-            (
-                f.key,
-                self.name_of(f),
-                f.client.status,
-                v.status,
-                "" if v.status == "stale" else v.reason,
-                self.notes(f),
-            )
-            for f in self.worst_first()
-            for v in (f.verdict(),)
-        ]
-        return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]
-
     def close(self) -> None:
         for follower in self.followers:
             follower.client.close()

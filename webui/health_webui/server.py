@@ -1,7 +1,7 @@
 """The process: a gevent server, a greenlet per collector, and a clean end on a signal.
 
 Nothing is monkey-patched: Flask, Flask-SocketIO in its gevent mode and the collectors' sockets
-(from a ``zmq.green`` context) all yield to gevent by themselves.
+(see `green`) all yield to gevent by themselves.
 """
 
 import errno
@@ -16,16 +16,16 @@ from typing import Any
 import gevent
 import gevent.socket
 import gevent.ssl
-import zmq.green
 from gevent.event import Event
 from gevent.pywsgi import WSGIServer
 from health_wire.settings import SettingsError
 
-from health_webui import assets, collectors, guard, refusal
+from health_webui import assets, collectors, green, guard, refusal
 from health_webui.access import Access
 from health_webui.app import FLEET_ROOM, create_app, engine_of
 from health_webui.config import Config
 from health_webui.fleet import Fleet, Follower
+from health_webui.overview import Overview
 from health_webui.relay import Relay, Send
 from health_webui.websocket import handler_for
 
@@ -49,7 +49,7 @@ def serve(config: Config, reread: Callable[[], Config]) -> None:
     logging.basicConfig(format="health-webui: %(message)s", level=logging.WARNING)
     tls = _tls(config)
     listener = _listen(config.host, config.port)
-    context = zmq.green.Context()
+    context = green.Context()
     try:
         fleet = Fleet(collectors.to_follow(config), context)
     except ValueError as error:
@@ -57,7 +57,8 @@ def serve(config: Config, reread: Callable[[], Config]) -> None:
         context.destroy(linger=0)
         raise CannotStart(str(error)) from None
     access = Access(config)
-    app, sockets = create_app(fleet, assets.load(), access)
+    overview = Overview(fleet)
+    app, sockets = create_app(fleet, assets.load(), access, overview)
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, stop.set)
@@ -78,7 +79,8 @@ def serve(config: Config, reread: Callable[[], Config]) -> None:
     gevent.signal_handler(signal.SIGHUP, following.reload, reread)
     work = [
         watched(gevent.spawn(guard.watch, engine_of(sockets), access.may_stay)),
-        watched(gevent.spawn(_beat, fleet, following, send)),
+        watched(gevent.spawn(_beat, overview, following, send)),
+        watched(gevent.spawn(_fill, overview)),
     ]
     _announce_ready("https" if tls else "http", config.host, listener.getsockname()[1])
     stop.wait()
@@ -193,12 +195,19 @@ class Following:
         gevent.killall([g for both in self._running.values() for g in both], timeout=timeout)
 
 
-def _beat(fleet: Fleet, following: Following, send: Send) -> None:
-    """Tells lists of hosts once a second that we live, and whether they are still right."""
+def _beat(overview: Overview, following: Following, send: Send) -> None:
+    """Tells lists of hosts once a second that we live, and what has changed."""
     while True:
         gevent.sleep(1.0)
         following.look()
-        send("fleet", {"fleet": fleet.revision()}, FLEET_ROOM)
+        send("fleet", overview.tick(), FLEET_ROOM)
+
+
+def _fill(overview: Overview) -> None:
+    """Asks hosts for what the list has missed; their answers may take long."""
+    while True:
+        gevent.sleep(1.0)
+        overview.fill()
 
 
 def _announce_ready(scheme: str, host: str, port: int) -> None:

@@ -1,9 +1,9 @@
 // Connects the page to the web process: snapshot, then frames; again after every interruption.
 
 import { io } from "socket.io-client";
+import { followFleet } from "./fleet.js";
 import { Host } from "./host.js";
 import { switchTheme } from "./preferences.js";
-import { showVerdict } from "./verdict.js";
 
 const HISTORY_SECONDS = 300;
 const RECONNECT_AFTER_SECONDS = 6;
@@ -113,40 +113,8 @@ const followHost = () => {
   document.addEventListener("visibilitychange", check);
 };
 
-// Times that the server wrote in UTC, in the reader's own zone.
-const localise = () => {
-  for (const element of document.querySelectorAll("time[datetime]")) {
-    element.textContent = new Date(element.dateTime).toLocaleString();
-  }
-};
-
-const followFleet = () => {
-  localise();
-  let heard = performance.now();
-  const judge = () => {
-    const silent = (performance.now() - heard) / 1000;
-    const stale = silent > 3;
-    mainElement().classList.toggle("stale", stale);
-    if (stale) showVerdict({ status: "stale", text: `Stale: no data for ${Math.floor(silent)} s` }, "Hosts");
-  };
-  const update = async (answer) => {
-    if (isOutdated(answer)) return location.reload();
-    const wasStale = mainElement().classList.contains("stale");
-    heard = performance.now();
-    if (wasStale || answer.fleet !== mainElement().dataset.fleet) {
-      if (!(await redraw())) return undefined;
-      localise();
-      document.title = `${document.querySelector("h1").textContent.trim()} – System Health`;
-    }
-    return undefined;
-  };
-  socket.on("connect", () => socket.emit("follow", null, update));
-  socket.on("fleet", update);
-  setInterval(judge, 250);
-};
-
 switchTheme(document.getElementById("theme"), () => dispatchEvent(new Event("themechange")));
 document.getElementById("zone").textContent =
   `Times in ${Intl.DateTimeFormat().resolvedOptions().timeZone}`;
 if (mainElement().dataset.follow) followHost();
-else if (mainElement().dataset.fleet) followFleet();
+else if (mainElement().dataset.fleet) followFleet(socket, { redraw, isOutdated });
