@@ -8,8 +8,6 @@ It runs in whatever thread or greenlet calls it and imports no framework: give i
             print(update)
 """
 
-import itertools
-import struct
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
@@ -20,6 +18,7 @@ import zmq
 from health_wire import protocol, tree
 from health_wire.keys import ClientKeys
 from health_wire.protocol import ProtocolError
+from health_wire.subscription import CONNECT_SECONDS, Subscription, connect
 from health_wire.updates import (
     Event,
     Gap,
@@ -44,49 +43,19 @@ __all__ = [
     "Update",
 ]
 
-_MAX_FRAME_BYTES = 16 * 1024 * 1024
 _RETRY_SECONDS = 0.5
 _ENDED_HANDSHAKES = 3  # in a row: no accident
 _MENDED_SECONDS = 5.0  # events from before a break may still have waited here
-_monitored = (
-    zmq.EVENT_DISCONNECTED
-    | zmq.EVENT_HANDSHAKE_SUCCEEDED
-    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
-    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
-    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
-)
-_serial = itertools.count()
+_LATE_SECONDS = 2.0  # this client did not run: before long, a collector gives up on it
+# A lost SYN is repeated by the kernel after a second: where connecting was quick before, a new
+# connection is quicker. Should the way have become longer meanwhile, now and then it gets the time.
+_QUICK_SECONDS = 0.3
+_QUICK_FOR_SECONDS = 60.0
+_PATIENT_EVERY = 4
 
 
 class CollectorTimeout(TimeoutError):
     """The collector did not answer a request in time."""
-
-
-def _open(
-    context: zmq.Context[Any], kind: int, endpoint: str, keys: ClientKeys | None
-) -> zmq.Socket[bytes]:
-    """A socket with the link settings that PROTOCOL.md gives.
-
-    Raises:
-        ValueError: the endpoint is not one.
-    """
-    socket: zmq.Socket[bytes] = context.socket(kind)
-    socket.linger = 0
-    socket.setsockopt(zmq.HEARTBEAT_IVL, 1000)
-    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3000)
-    socket.setsockopt(zmq.CONNECT_TIMEOUT, 2000)
-    socket.setsockopt(zmq.RECONNECT_IVL, 100)
-    socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2000)
-    socket.setsockopt(zmq.MAXMSGSIZE, _MAX_FRAME_BYTES)
-    socket.setsockopt(zmq.IPV6, 1)  # as well as IPv4
-    if keys is not None:
-        keys.apply(socket)
-    try:
-        socket.connect(endpoint)
-    except zmq.ZMQError as error:
-        socket.close()
-        raise ValueError(f"cannot connect to {endpoint!r}: {error.strerror}") from None
-    return socket
 
 
 class CollectorClient:
@@ -136,15 +105,17 @@ class CollectorClient:
         self.refusal: str | None = None
         self._ended = 0  # handshakes in a row that ended without a reason
         self._broken_until = float("-inf")  # a loss before that was the link's
+        self._slow_until = float("-inf")  # a loss before that was this client's own
         self._synced = False
         self._joined = False  # whether an event has come: from then on a hole is a loss
         self._left: set[str] = set()  # epochs that are over, while their events may still come
-        self._next_try = self._clock()
-        self._heard = self._clock()
+        self._next_try = self._heard = self._paced = self._clock()
         self._reconnect_at = self._heard + protocol.STALE_AFTER_SECONDS
+        self._reconnected = 0  # how often since anything was heard
+        self._reach = CONNECT_SECONDS  # how long the collector may take to be connected to
         try:
-            _open(self._context, zmq.REQ, state, keys).close()
-            self._subscriber, self._monitor = self._subscribe()
+            connect(self._context, zmq.REQ, state, keys).close()
+            self._subscription = Subscription(self._context, events, keys)
         except ValueError:
             if self._own_context:
                 self._context.term()
@@ -163,13 +134,13 @@ class CollectorClient:
 
     def close(self) -> None:
         """Closes the sockets; the client cannot be used afterwards."""
-        self._unsubscribe()
+        self._subscription.close()
         if self._own_context:
             self._context.term()
 
     def __iter__(self) -> Iterator[Update]:
         """Updates for ever, as they come."""
-        while not self._subscriber.closed:
+        while not self._subscription.closed:
             yield from self.receive(1.0)
 
     @property
@@ -183,18 +154,20 @@ class CollectorClient:
         Never raises for what the other side sends or fails to send: that is what the updates say.
         """
         updates: list[Update] = []
-        self._watch(updates)
-        if not self._synced and not self.refusal and self._clock() >= self._next_try:
-            self._synchronise(updates)
-        wait = 0.0 if updates else self._wait(timeout)
-        if self._subscriber.poll(int(wait * 1000)):
-            for _ in range(1000):  # bounded, so that a flood cannot keep the caller from its turn
-                try:
-                    frames = self._subscriber.recv_multipart(zmq.NOBLOCK)
-                except zmq.Again:
-                    break
-                self._accept(frames, updates)
+        self._pace()
+        self._join(updates)
+        if not updates:
+            wait = self._wait(timeout)
+            self._subscription.wait(wait)
+            self._pace(wait)
+            self._join(updates)
+        for _ in range(1000):  # bounded, so that a flood cannot keep the caller from its turn
+            frames = self._subscription.receive()
+            if frames is None:
+                break
+            self._accept(frames, updates)
         self._judge(updates)
+        self._pace()
         return updates
 
     def request(self, op: str, /, timeout: float | None = None, **members: Any) -> dict[str, Any]:
@@ -205,9 +178,14 @@ class CollectorClient:
             ProtocolError: the reply is an error, or is not of the protocol.
         """
         seconds = self._timeout if timeout is None else timeout
-        socket = _open(self._context, zmq.REQ, self.state_endpoint, self._keys)
+        return self._ask({"op": op, **members}, seconds, self._keys)
+
+    def _ask(
+        self, request: dict[str, Any], seconds: float, keys: ClientKeys | None
+    ) -> dict[str, Any]:
+        socket = connect(self._context, zmq.REQ, self.state_endpoint, keys)
         try:
-            socket.send(protocol.encode({"op": op, **members}))
+            socket.send(protocol.encode(request))
             if not socket.poll(int(seconds * 1000)):
                 raise CollectorTimeout(f"{self.state_endpoint} did not answer within {seconds:g} s")
             reply = protocol.decode_object(socket.recv())
@@ -218,48 +196,47 @@ class CollectorClient:
             raise ProtocolError(str(error or protocol.INTERNAL), str(message or "no reason given"))
         return reply
 
-    def _subscribe(self) -> tuple[zmq.Socket[bytes], zmq.Socket[bytes]]:
-        """The subscriber, and the socket on which libzmq tells what becomes of its connection."""
-        subscriber = _open(self._context, zmq.SUB, self.events_endpoint, self._keys)
-        subscriber.setsockopt(zmq.RCVHWM, 4000)
-        subscriber.setsockopt(zmq.SUBSCRIBE, b"")
-        where = f"inproc://health-wire-{next(_serial)}"
-        subscriber.monitor(where, _monitored)
-        monitor: zmq.Socket[bytes] = self._context.socket(zmq.PAIR)
-        monitor.linger = 0
-        monitor.setsockopt(zmq.RCVHWM, 0)  # a full one would block the I/O thread for ever
-        monitor.connect(where)
-        return subscriber, monitor
+    def _takes_no_keys(self) -> bool:
+        """Whether the collector answers a client that has none."""
+        try:
+            self._ask({"op": "ping"}, _RETRY_SECONDS, None)
+        except CollectorTimeout:
+            return False
+        except ProtocolError:
+            pass
+        return True
 
-    def _unsubscribe(self) -> None:
-        if not self._subscriber.closed:
-            self._subscriber.disable_monitor()
-            self._subscriber.close()
-            self._monitor.close()
+    def _pace(self, waited: float = 0.0) -> None:
+        """Takes notice of where this client did not run for longer than it meant to wait."""
+        now = self._clock()
+        if now - self._paced > waited + _LATE_SECONDS:
+            self._slow_until = now + _MENDED_SECONDS
+        self._paced = now
 
     def _watch(self, updates: list[Update]) -> None:
-        """Takes notice of what libzmq told of the connection."""
-        while True:
-            try:
-                frames = self._monitor.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            (event,) = struct.unpack_from("=H", frames[0])  # man 3 zmq_socket_monitor
+        """Takes notice of what became of the connection."""
+        for event in self._subscription.changes():
             if event == zmq.EVENT_DISCONNECTED:
                 self._broken_until = float("inf")
             elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
                 self._ended = 0
                 self._broken_until = min(self._broken_until, self._clock() + _MENDED_SECONDS)
                 self._refused(None, updates)
+                if self.status == "stale":  # the next event need not be waited for
+                    self._synced = False
+                    self._next_try = self._clock()
             elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
                 self._refused("the collector does not allow this key", updates)
             elif event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
                 asks = "asks for keys" if self._keys is None else "takes no keys"
                 self._refused(f"the collector {asks}", updates)
             elif self._keys is not None:
+                # A wrong key looks like this, and often enough no key: libzmq can close the
+                # connection before it has sent the greeting that would tell.
                 self._ended += 1
-                if self._ended >= _ENDED_HANDSHAKES:
-                    self._refused("the collector has a new key", updates)
+                if self._ended % _ENDED_HANDSHAKES == 0:
+                    has = "takes no keys" if self._takes_no_keys() else "has a new key"
+                    self._refused(f"the collector {has}", updates)
 
     def _refused(self, why: str | None, updates: list[Update]) -> None:
         refusal = why and f"{why}: `health-collectord invite` there makes a new invitation"
@@ -276,7 +253,7 @@ class CollectorClient:
         moments = [now + timeout, self._reconnect_at]
         if self.status == "live":
             moments.append(self._heard + protocol.STALE_AFTER_SECONDS)
-        if not self._synced and not self.refusal:
+        if self._subscription.connected and not self._synced:
             moments.append(self._next_try)
         return max(min(moments) - now, 0.0) + 0.001
 
@@ -292,13 +269,35 @@ class CollectorClient:
             self._left.clear()
             self._broken_until = float("inf")
             self._watch(updates)
-            self._unsubscribe()
-            self._subscriber, self._monitor = self._subscribe()
+            self._subscription.close()
+            self._reconnected += 1
+            patient = silent > _QUICK_FOR_SECONDS and self._reconnected % _PATIENT_EVERY == 0
+            self._subscription = Subscription(
+                self._context,
+                self.events_endpoint,
+                self._keys,
+                patience=CONNECT_SECONDS if patient else self._reach,
+                again=self.refusal is None,  # else this is often enough
+            )
+
+    def _join(self, updates: list[Update]) -> None:
+        """Gets the collector's state where there is none, as soon as its events come here."""
+        self._watch(updates)
+        if self._subscription.connected and not self._synced:
+            self._synchronise(updates)
 
     def _synchronise(self, updates: list[Update]) -> bool:
         """Replaces the state by the collector's snapshot; false where it cannot be had now."""
+        began = self._clock()
+        if began < self._next_try:
+            return False
+        seconds = self._timeout
+        if self.status == "live":  # silence has to be told in time
+            left = self._heard + protocol.STALE_AFTER_SECONDS - began
+            seconds = min(seconds, max(left, 0.1))
+        self._pace()
         try:
-            reply = self.request("snapshot")
+            reply = self._ask({"op": "snapshot"}, seconds, self._keys)
             snapshot = Snapshot(
                 host=text(reply, "host"),
                 epoch=text(reply, "epoch"),
@@ -309,9 +308,13 @@ class CollectorClient:
         except (CollectorTimeout, ProtocolError, RecursionError):  # the last: nested too deeply
             self._next_try = self._clock() + _RETRY_SECONDS
             return False
-        if self.epoch is not None and snapshot.epoch != self.epoch:
-            updates.append(Gap(self.epoch, self.seq + 1, None, "restart"))
-            self._left.add(self.epoch)
+        finally:
+            self._pace(seconds)
+        self._reach = min(max(self._clock() - began, _QUICK_SECONDS), CONNECT_SECONDS)
+        if self.status == "stale" and (snapshot.epoch, snapshot.seq) == (self.epoch, self.seq):
+            self._synced = True  # it answers, but nothing happens there any more
+            return True
+        self._tell_lost(snapshot, updates)
         self._left.discard(snapshot.epoch)
         self.host, self.epoch, self.seq = snapshot.host, snapshot.epoch, snapshot.seq
         self.state = snapshot.state
@@ -320,11 +323,24 @@ class CollectorClient:
         self._alive(updates)
         return True
 
+    def _tell_lost(self, snapshot: Snapshot, updates: list[Update]) -> None:
+        """Between what was applied last and a snapshot."""
+        if self.epoch is not None and snapshot.epoch != self.epoch:
+            updates.append(Gap(self.epoch, self.seq + 1, None, "restart"))
+            self._left.add(self.epoch)
+        elif self._joined and snapshot.seq > self.seq:
+            self._watch(updates)
+            now = self._clock()
+            links = now < self._broken_until and now >= self._slow_until
+            why: Literal["link", "slow"] = "link" if links else "slow"
+            updates.append(Gap(snapshot.epoch, self.seq + 1, snapshot.seq, why))
+
     def _alive(self, updates: list[Update]) -> None:
         now = self._clock()
         silent = now - self._heard
         self._heard = now
         self._reconnect_at = now + protocol.STALE_AFTER_SECONDS
+        self._reconnected = 0
         if self.status != "live" and self._synced:
             self.status = "live"
             updates.append(Link("live", silent))
@@ -334,37 +350,21 @@ class CollectorClient:
         if event is None or event.epoch in self._left:
             return  # not of this protocol version, or a straggler of an epoch that is over
         self._alive(updates)
-        if not self._synced:
-            if self._clock() < self._next_try or not self._synchronise(updates):
-                return
-        elif event.epoch != self.epoch:
-            self._begin_epoch(event, updates)
-        elif event.seq > self.seq + 1:
-            if self._joined:
-                self._watch(updates)
-                broken = self._clock() < self._broken_until
-                why: Literal["link", "slow"] = "link" if broken else "slow"
-                updates.append(Gap(event.epoch, self.seq + 1, event.seq - 1, why))
-            self._synced = False
-            self._synchronise(updates)
-        if self._synced and event.epoch == self.epoch:
-            self._joined = True
-            self._apply(event, updates)
-
-    def _begin_epoch(self, event: Event, updates: list[Update]) -> None:
-        """An event of another epoch: a daemon that started anew, or a straggler of an older one."""
         before = self.epoch
-        self._synced = False
-        if self._synchronise(updates) and self.epoch == before:
-            self._left.add(event.epoch)
-
-    def _apply(self, event: Event, updates: list[Update]) -> None:
+        if event.epoch != before or event.seq > self.seq + 1:
+            self._synced = False
+        if not self._synced and not self._synchronise(updates):
+            return
+        if event.epoch != self.epoch:
+            if self.epoch == before:  # a straggler of an older one, then
+                self._left.add(event.epoch)
+            return
+        if event.seq > self.seq + 1:  # not yet in a snapshot that was so quick
+            self._synced = False
+            return
+        self._joined = True
         if event.seq <= self.seq:
             return
-        if event.seq > self.seq + 1:  # published between a snapshot and the first event to come
-            self._synced = False
-            if not self._synchronise(updates) or event.epoch != self.epoch or event.seq <= self.seq:
-                return
         try:
             self.state = tree.apply(self.state, event.name, event.data)
         except (ValueError, RecursionError):  # no path, or one through a value: not our state

@@ -35,7 +35,10 @@ class Snapshot:
 
 @dataclass(slots=True, frozen=True)
 class Gap:
-    """Events `first` to `last` of `epoch` were not received; `last` is None where it is unknown.
+    """Events `first` to `last` of `epoch` are not told; `last` is None where it is unknown.
+
+    Events and gaps together leave nothing out, from the first event of an epoch on: where events
+    were lost, those that came before the snapshot that follows count as lost with them.
 
     `reason` is ``link`` (it was broken, by whomever), ``slow`` (it was not: this client did not
     take its events in time) or ``restart`` (the daemon started anew: what the old epoch said after

@@ -45,13 +45,13 @@ def test_says_connecting_before_the_first_snapshot(
 ) -> None:
     collector.silent = True
     with CollectorClient(collector.events, collector.state, clock=clock, timeout=0.05) as client:
-        assert client.receive(0.0) == []
+        wait_for(lambda: client.receive(0.05) == [] and collector.requests)
         assert client.status == "connecting"
         assert (client.host, client.epoch, client.seq, client.state) == (None, None, 0, {})
         collector.silent = False
         clock.now += 1.0
         client._timeout = 5.0
-        assert kinds(client.receive(0.0)) == ["Snapshot", "Link"]
+        assert kinds(updates(client, 2)) == ["Snapshot", "Link"]
 
 
 def test_drops_what_the_snapshot_already_holds(
@@ -60,7 +60,7 @@ def test_drops_what_the_snapshot_already_holds(
     with CollectorClient(collector.events, collector.state, clock=clock, timeout=5.0) as client:
         collector.wait_subscribed()
         frames = [collector.happen(n) for n in (1, 2, 3)]
-        assert kinds(client.receive(0.0)) == ["Snapshot", "Link"]
+        assert kinds(updates(client, 2)) == ["Snapshot", "Link"]
         assert client.seq == 3
         for frame in frames:
             collector.pub.send_multipart(frame)
@@ -89,7 +89,7 @@ def test_reports_a_gap_and_starts_again(
         collector.happen(lost)
     collector.say(5)
     found = updates(client, 2)
-    assert found[0] == Gap(OLD, 2, 4, "slow")
+    assert found[0] == Gap(OLD, 2, 5, "slow"), "the fifth is in the snapshot, and not told"
     assert kinds(found) == ["Gap", "Snapshot"]
     assert (client.seq, client.state) == (5, {"system": {"value": 5}})
     collector.say(6)
@@ -199,10 +199,28 @@ def test_events_missed_while_it_was_silent_are_a_gap(
     collector.happen(2)
     clock.now += 4.0
     assert kinds(client.receive(0.0)) == ["Link"]
+    found = updates(client, 3)  # with the snapshot, before any event
+    assert kinds(found) == ["Gap", "Snapshot", "Link"]
+    assert (found[0].first, found[0].last, client.seq) == (2, 2, 2)
+    assert (client.status, client.state) == ("live", {"system": {"value": 2}})
     collector.wait_subscribed()
     collector.say(3)
-    assert kinds(updates(client, 3)) == ["Link", "Gap", "Snapshot"]
-    assert client.seq == 3
+    assert kinds(updates(client, 1)) == ["Event"]
+
+
+def test_a_collector_that_answers_while_nothing_happens_there_stays_stale(
+    collector: ScriptedCollector, client: CollectorClient, clock: SettableClock
+) -> None:
+    collector.say(1)
+    updates(client, 1)
+    for _ in range(3):
+        clock.now += 4.0
+        asked = len(collector.requests)
+        wait_for(lambda n=asked: client.receive(0.05) is not None and len(collector.requests) > n)
+        assert client.status == "stale"
+    collector.wait_subscribed()
+    collector.say(2)
+    assert kinds(updates(client, 2)) == ["Link", "Event"]
 
 
 def test_requests_are_answered_or_time_out(

@@ -102,18 +102,15 @@ def test_a_client_without_keys_is_told_that_it_needs_some(guarded: Guarded) -> N
         assert refusal(client).startswith("the collector asks for keys: `health-collectord inv")
 
 
-def test_a_client_with_keys_is_told_that_none_are_taken() -> None:
-    collector = ScriptedCollector()
+def test_a_client_with_keys_is_told_that_none_are_taken(collector: ScriptedCollector) -> None:
     keys = ClientKeys(KeyPair.generate().public, CLIENT.public, CLIENT.secret)
     with CollectorClient(collector.events, collector.state, keys=keys, timeout=0.2) as client:
         assert refusal(client) == (
             "the collector takes no keys: follow its endpoints without an invitation"
         )
-    collector.close()
 
 
-def test_a_loss_over_a_broken_link_is_the_links() -> None:
-    collector = ScriptedCollector()
+def test_a_loss_over_a_broken_link_is_the_links(collector: ScriptedCollector) -> None:
     with CollectorClient(collector.events, collector.state) as client:
         wait_for(lambda: client.receive(0.05) and client.status == "live")
         collector.wait_subscribed()
@@ -140,8 +137,7 @@ def test_a_loss_over_a_broken_link_is_the_links() -> None:
             found.extend(client.receive(0.05))
             return next((u for u in found if isinstance(u, Gap)), None)
 
-        assert wait_for(told) == Gap(OLD, 2, 4, "link")
-    collector.close()
+        assert wait_for(told) == Gap(OLD, 2, 5, "link")
 
 
 def _bound(socket: zmq.Socket[bytes], endpoint: str) -> bool:

@@ -1,0 +1,135 @@
+"""A connection to a collector's events, and what becomes of it: man 3 zmq_socket_monitor."""
+
+import itertools
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import zmq
+
+from health_wire.keys import ClientKeys
+
+CONNECT_SECONDS = 2.0
+_MAX_FRAME_BYTES = 16 * 1024 * 1024
+_monitored = (
+    zmq.EVENT_DISCONNECTED
+    | zmq.EVENT_HANDSHAKE_SUCCEEDED
+    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+)
+_serial = itertools.count()
+
+
+def connect(
+    context: zmq.Context[Any],
+    kind: int,
+    endpoint: str,
+    keys: ClientKeys | None,
+    *,
+    patience: float = CONNECT_SECONDS,
+    again: bool = True,
+    prepare: Callable[[zmq.Socket[bytes]], None] = lambda _: None,
+) -> zmq.Socket[bytes]:
+    """A socket with the link settings that PROTOCOL.md gives.
+
+    Args:
+        patience: seconds after which a connection that does not come about is tried anew.
+        again: whether libzmq tries again by itself.
+        prepare: called with the socket before it is connected.
+
+    Raises:
+        ValueError: the endpoint is not one.
+    """
+    socket: zmq.Socket[bytes] = context.socket(kind)
+    socket.linger = 0
+    socket.setsockopt(zmq.HEARTBEAT_IVL, 1000)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3000)
+    socket.setsockopt(zmq.CONNECT_TIMEOUT, int(patience * 1000))
+    socket.setsockopt(zmq.RECONNECT_IVL, 100 if again else -1)
+    socket.setsockopt(zmq.RECONNECT_IVL_MAX, 250)
+    socket.setsockopt(zmq.MAXMSGSIZE, _MAX_FRAME_BYTES)
+    socket.setsockopt(zmq.IPV6, 1)  # as well as IPv4
+    if keys is not None:
+        keys.apply(socket)
+    prepare(socket)
+    try:
+        socket.connect(endpoint)
+    except zmq.ZMQError as error:
+        socket.close()
+        raise ValueError(f"cannot connect to {endpoint!r}: {error.strerror}") from None
+    return socket
+
+
+class Subscription:
+    """Everything that a collector publishes from now on. Arguments and errors as for `connect`.
+
+    Attributes:
+        connected: whether the two have shaken hands, as far as `changes` has told.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context[Any],
+        endpoint: str,
+        keys: ClientKeys | None,
+        *,
+        patience: float = CONNECT_SECONDS,
+        again: bool = True,
+    ) -> None:
+        self.connected = False
+        where = f"inproc://health-wire-{next(_serial)}"
+        self._monitor: zmq.Socket[bytes] = context.socket(zmq.PAIR)
+        self._monitor.linger = 0
+        self._monitor.setsockopt(zmq.RCVHWM, 0)  # a full one would block the I/O thread for ever
+
+        def prepare(socket: zmq.Socket[bytes]) -> None:
+            socket.setsockopt(zmq.RCVHWM, 4000)
+            socket.setsockopt(zmq.SUBSCRIBE, b"")
+            socket.monitor(where, _monitored)
+            self._monitor.connect(where)
+
+        try:
+            self._socket = connect(
+                context, zmq.SUB, endpoint, keys, patience=patience, again=again, prepare=prepare
+            )
+        except ValueError:
+            self._monitor.close()
+            raise
+
+    @property
+    def closed(self) -> bool:
+        return self._socket.closed
+
+    def close(self) -> None:
+        if not self._socket.closed:
+            self._socket.disable_monitor()
+            self._socket.close()
+            self._monitor.close()
+
+    def wait(self, seconds: float) -> None:
+        """Until there is something to receive, or, with no connection, a change of that."""
+        milliseconds = int(seconds * 1000)
+        if self.connected or self._socket.poll(0):
+            self._socket.poll(milliseconds)
+        else:
+            self._monitor.poll(milliseconds)
+
+    def receive(self) -> list[bytes] | None:
+        """The frames of the next message; None where none has come."""
+        try:
+            return self._socket.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            return None
+
+    def changes(self) -> list[int]:
+        """What became of the connection since it was asked before: ``zmq.EVENT_*``, in order."""
+        found: list[int] = []
+        while True:
+            try:
+                frames = self._monitor.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return found
+            (event,) = struct.unpack_from("=H", frames[0])
+            self.connected = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
+            found.append(event)
