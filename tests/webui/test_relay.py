@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from health_webui.relay import GATHER_SECONDS, FrameBuffer, Relay
+from health_webui.relay import GATHER_SECONDS, LAST_SECONDS, FrameBuffer, Relay
 from health_wire import CollectorTimeout, Event, Link, Snapshot, Update, tree
 
 from tests.webui.sample import DESCRIBED, follower
@@ -109,6 +109,14 @@ def test_events_that_arrive_together_are_one_message_to_the_hosts_room(scene: Sc
         ("frame", [["a", 1], ["b", 2]], scene.follower.key)
     ]
     assert scene.waits[-1] == pytest.approx(GATHER_SECONDS)
+
+
+def test_the_heartbeat_which_comes_last_ends_the_gathering(scene: Scene) -> None:
+    scene.script = [[event(8, "a.updated", 1), event(9, "collector.heartbeat")]]
+    for _ in range(2):
+        scene.relay.step()
+    assert scene.names() == ["frame"]
+    assert scene.waits[-1] == pytest.approx(LAST_SECONDS)
 
 
 def test_a_busy_collector_cannot_put_off_the_frame(scene: Scene) -> None:

@@ -7,14 +7,24 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from health_wire import CollectorTimeout, Event, Link, ProtocolError, Snapshot, Update, tree
+from health_wire import (
+    CollectorTimeout,
+    Event,
+    Link,
+    ProtocolError,
+    Snapshot,
+    Update,
+    protocol,
+    tree,
+)
 
 from health_webui import catalogue
 from health_webui.fleet import Follower
 
-# What belongs to one tick arrives within a few milliseconds; waiting this long after the first
-# event gathers it into one message, and nobody sees the delay.
+# What belongs to one tick arrives within a few milliseconds and is gathered into one message. The
+# heartbeat comes last but for the little that others have to say at the same moment.
 GATHER_SECONDS = 0.03
+LAST_SECONDS = 0.003
 _DESCRIBE_RETRY_SECONDS = 1.0
 
 Message = tuple[str, dict[str, Any]]
@@ -102,6 +112,8 @@ class Relay:
             case Event():
                 if not self._buffer:
                     self._due = self._clock() + GATHER_SECONDS
+                if update.name == protocol.HEARTBEAT:
+                    self._due = min(self._due, self._clock() + LAST_SECONDS)
                 self._buffer.add(update)
             case Snapshot():
                 self._buffer.take()  # the snapshot holds it already
