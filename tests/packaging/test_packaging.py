@@ -55,6 +55,7 @@ def test_the_unit_belongs_to_its_package(unit: Path) -> None:
     assert f" {name} {name} " in unit.with_suffix(".tmpfiles").read_text()
     for key in ("User", "StateDirectory", "RuntimeDirectory", "ConfigurationDirectory"):
         assert f"\n{key}={name}\n" in text
+    assert "\nExecReload=kill -HUP $MAINPID\n" in text
     for suffix in ("service", "sysusers", "tmpfiles"):
         assert (ROOT / f"debian/{name}.{suffix}").resolve() == unit.with_suffix(f".{suffix}")
 

@@ -1,17 +1,19 @@
 """Strangers at the door: a real client, which sends what it likes, against the real process."""
 
 import base64
+import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from urllib.parse import urlencode
 
 import psutil
 import pytest
-from health_webui.password import PasswordFile, Throttle
+from health_webui.password import SESSION_SECONDS, PasswordFile, Throttle
+from itsdangerous import TimestampSigner
 
 from tests.running import Running, start_webui, wait_for
 from tests.webui.asking import HANDSHAKE, PASSWORD, UPGRADE, Client, frame, with_password
@@ -35,7 +37,10 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield webui
 
 
-Stranger = Callable[[Running], Client]
+def data_dir_of(webui: Running) -> Path:
+    """Where it keeps its password."""
+    arguments = psutil.Process(webui.pid).cmdline()
+    return Path(arguments[arguments.index("--data-dir") + 1])
 
 
 @pytest.fixture
@@ -166,6 +171,21 @@ def test_sessions_outlive_a_restart(tmp_path: Path) -> None:
         assert Client(webui.url, cookies=client.cookies).ask("/").status == 200
 
 
+def test_a_session_of_last_month_is_none(guarded: Running) -> None:
+    record = PasswordFile(data_dir_of(guarded) / "password").record()
+    assert record is not None
+    key = hashlib.sha256(b"session " + record.encode()).digest()
+    for age, status in ((SESSION_SECONDS - 60, 200), (SESSION_SECONDS + 60, 303)):
+        signer = TimestampSigner(key, salt="session", digest_method=hashlib.sha256)
+        signer.get_timestamp = lambda age=age: int(time()) - age  # type: ignore[method-assign]
+        cookies = {"health_webui_session": signer.sign("a" * 32).decode()}
+        client = Client(guarded.url, cookies=cookies)
+        assert client.ask("/").status == status
+        head, connection = client.open(HANDSHAKE, UPGRADE)
+        connection.close()
+        assert head.status == (101 if status == 200 else 401)
+
+
 def test_a_form_needs_its_token(browser: Client, guarded: Running) -> None:
     other = Client(guarded.url)
     tokens = {"": browser, "x": browser, other.token(): browser}
@@ -259,7 +279,8 @@ def test_programs_that_guess_are_refused_like_browsers(browser: Client) -> None:
 @pytest.mark.parametrize(
     "path",
     ["../../pyproject.toml", "..%2f..%2fconfig.py", "%2e%2e/app.py", "/etc/passwd",
-     "%2fetc%2fpasswd", "..\\..\\app.py", "manifest.json", "%00", "main.js%00.css", "." * 4000],
+     "%2fetc%2fpasswd", "%252e%252e%252fapp.py",
+     "..%255cconfig.py", "%c0%ae%c0%ae/app.py", "..\\..\\app.py", "manifest.json", "%00", "main.js%00.css", "." * 4000],
 )  # fmt: skip
 def test_no_path_reaches_the_file_system(local: Running, path: str) -> None:
     answer = Client(local.url).ask(f"/static/{path}")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from signal import SIGINT
 from urllib.parse import urlsplit
@@ -103,6 +103,19 @@ def test_https_with_a_certificate_of_its_own(tmp_path: Path) -> None:
         with urllib.request.urlopen(f"{webui.url}login", timeout=20, context=context) as response:
             assert "Secure" in response.headers["Set-Cookie"]
             assert b"Log in" in response.read()
+        with (
+            Client(webui.url).connect() as stalled,
+            Client(webui.url).connect() as plain,
+            Client(webui.url).connect() as gone,
+        ):
+            stalled.sendall(b"\x16\x03\x01\x02\x00\x01")  # half a hello
+            plain.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            with suppress(ConnectionResetError):
+                assert not plain.recv(4096).startswith(b"HTTP")
+            gone.close()
+            with urllib.request.urlopen(f"{webui.url}healthz", timeout=20, context=context) as ok:
+                assert ok.read() == b"ok\n"
+        assert webui.stderr.splitlines() == [f"ready url={webui.url}"]
 
 
 def test_a_certificate_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address
 from typing import Any
+from urllib.parse import parse_qs
 
 from health_webui.config import Config, is_loopback
 from health_webui.password import PasswordFile, Sessions
@@ -222,10 +223,19 @@ class Gate:
                 added.append(("Cache-Control", "no-store"))
             return start_response(status, headers + added, *more)
 
-        refusal = self._access.check(environ)
+        refusal = self._access.check(environ) or _without_websocket(environ)
         if refusal is None:
             return self._application(environ, start)
         return _refuse(refusal, environ, start)
+
+
+def _without_websocket(environ: Environ) -> Refusal | None:
+    """Who asks for a WebSocket without being one, which the engine takes for our own mistake."""
+    if environ["PATH_INFO"] != "/socket.io/" or "wsgi.websocket" in environ:
+        return None
+    if "websocket" in parse_qs(environ.get("QUERY_STRING", "")).get("transport", ()):
+        return Refusal("400 Bad Request", "This is no WebSocket handshake.")
+    return None
 
 
 def _refuse(refusal: Refusal, environ: Environ, start: StartResponse) -> Iterable[bytes]:

@@ -176,9 +176,9 @@ class _Json:
 
 
 def _ours(record: logging.LogRecord) -> bool:
-    """Whether a logged error is worth its traceback: not if it is what a browser sent."""
+    """Whether a logged error is worth a line: not if it is what a browser sent."""
     if not record.exc_info:
-        return True
+        return False
     frames = traceback.extract_tb(record.exc_info[2])
     return any(frame.filename.startswith(_HERE) for frame in frames)
 

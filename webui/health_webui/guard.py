@@ -7,11 +7,12 @@ snapshot.
 """
 
 import logging
-import socket
 from collections.abc import Callable
 from typing import Any
 
 import gevent
+
+from health_webui.connections import cut
 
 MAX_QUEUED = 64
 _LOG = logging.getLogger(__name__)
@@ -55,10 +56,7 @@ def _hang_up(client: Any) -> None:
     """Ends the TCP connection: the greenlet that is blocked sending to it wakes with an error."""
     tcp = getattr(client, "tcp", None)
     if tcp is not None:
-        try:
-            tcp.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            _LOG.debug("the connection was closed already")
+        cut(tcp)
 
 
 def watch(engine: Any, may_stay: Callable[[str | None], bool], interval: float = 1.0) -> None:

@@ -17,13 +17,13 @@ import gevent
 import gevent.socket
 import gevent.ssl
 from gevent.event import Event
-from gevent.pywsgi import WSGIServer
 from health_wire.settings import SettingsError
 
 from health_webui import assets, collectors, green, guard, refusal
 from health_webui.access import Access
 from health_webui.app import FLEET_ROOM, create_app, engine_of
 from health_webui.config import Config
+from health_webui.connections import Connections, Server
 from health_webui.fleet import Fleet, Follower
 from health_webui.overview import Overview
 from health_webui.relay import Relay, Send
@@ -62,7 +62,8 @@ def serve(config: Config, reread: Callable[[], Config]) -> None:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, stop.set)
-    server = WSGIServer(listener, app, handler_class=handler_for(access), log=None, **tls)
+    connections = Connections()
+    server = Server(listener, app, handler_class=handler_for(access, connections), **tls)
     server.start()
 
     def send(name: str, message: dict[str, Any], room: str) -> None:
@@ -79,6 +80,7 @@ def serve(config: Config, reread: Callable[[], Config]) -> None:
     gevent.signal_handler(signal.SIGHUP, following.reload, reread)
     work = [
         watched(gevent.spawn(guard.watch, engine_of(sockets), access.may_stay)),
+        watched(gevent.spawn(connections.watch)),
         watched(gevent.spawn(_beat, overview, following, send)),
         watched(gevent.spawn(_fill, overview)),
     ]
