@@ -280,7 +280,8 @@ def test_programs_that_guess_are_refused_like_browsers(browser: Client) -> None:
     "path",
     ["../../pyproject.toml", "..%2f..%2fconfig.py", "%2e%2e/app.py", "/etc/passwd",
      "%2fetc%2fpasswd", "%252e%252e%252fapp.py",
-     "..%255cconfig.py", "%c0%ae%c0%ae/app.py", "..\\..\\app.py", "manifest.json", "%00", "main.js%00.css", "." * 4000],
+     "..%255cconfig.py", "%c0%ae%c0%ae/app.py", "..\\..\\app.py", "manifest.json",
+     "%00", "main.js%00.css", "." * 4000],
 )  # fmt: skip
 def test_no_path_reaches_the_file_system(local: Running, path: str) -> None:
     answer = Client(local.url).ask(f"/static/{path}")
