@@ -34,7 +34,7 @@ class RowSample(Row):
 class ProbeUpdated(Telemetry):
     """A metric's sample: ``system.probe.updated``."""
 
-    used_percent: Annotated[float | None, Gauge(Unit.PERCENT, "how much is used")]
+    used_percent: Annotated[float | None, Gauge(Unit.PERCENT, "how much is used", label="Used")]
     rows: Annotated[tuple[RowSample, ...], Rows("parts")] = ()
 
 

@@ -104,7 +104,7 @@ def test_what_is_declared_of_a_field_that_is_not_there_is_refused(
 
 def test_the_description_is_the_declaration_as_json() -> None:
     rules: tuple[Rule, ...] = (
-        Above("used_percent", warning=80.0),
+        Above("used_percent", warning=80.0, advice="Use less."),
         Above("level_percent", 90.0, rows="rows"),
     )
     described = metric(rules=rules).describe()
@@ -117,18 +117,19 @@ def test_the_description_is_the_declaration_as_json() -> None:
         "on_change": False,
         "fields": [
             {"name": "used_percent", "kind": "gauge", "unit": "percent",
-             "doc": "how much is used", "history": True},
-            {"name": "rows", "kind": "rows", "doc": "parts", "fields": [
-                {"name": "key", "kind": "text", "doc": "what this row is about"},
+             "doc": "how much is used", "history": True, "label": "Used"},
+            {"name": "rows", "kind": "rows", "doc": "parts", "label": "", "fields": [
+                {"name": "key", "kind": "text", "doc": "what this row is about",
+                 "label": ""},
                 {"name": "level_percent", "kind": "gauge", "unit": "percent", "doc": "how full",
-                 "history": True},
+                 "history": True, "label": ""},
             ]},
         ],
         "rules": [
             {"kind": "above", "field": "used_percent", "warning": 80.0, "critical": None,
-             "rows": None},
+             "rows": None, "advice": "Use less."},
             {"kind": "above", "field": "level_percent", "warning": 90.0, "critical": None,
-             "rows": "rows"},
+             "rows": "rows", "advice": ""},
         ],
         "card": {"kind": "figures", "title": "Probe", "lines": ("used_percent",),
                  "bar": "used_percent"},

@@ -25,7 +25,7 @@ from tests.doubles import ProbeUpdated, RowSample
 def test_fields_are_read_from_the_declarations() -> None:
     used, rows = fields_of(ProbeUpdated)
     assert (used.name, used.row) == ("used_percent", None)
-    assert used.kind == Gauge(Unit.PERCENT, "how much is used")
+    assert used.kind == Gauge(Unit.PERCENT, "how much is used", label="Used")
     assert (rows.name, rows.row) == ("rows", RowSample)
     assert rows.kind == Rows("parts")
     assert [field.name for field in fields_of(RowSample)] == ["key", "level_percent"]

@@ -34,11 +34,15 @@ class Unit(StrEnum):
 
 @dataclass(slots=True, frozen=True)
 class Gauge:
-    """A number that goes up and down; kept in the history unless ``history`` is false."""
+    """A number that goes up and down; kept in the history unless ``history`` is false.
+
+    Every kind may have a `label`, where a person would call the field otherwise than its name.
+    """
 
     unit: Unit
     doc: str
     history: bool = True
+    label: str = ""
 
 
 @dataclass(slots=True, frozen=True)
@@ -46,6 +50,7 @@ class Text:
     """Words: a name, a state, a version."""
 
     doc: str
+    label: str = ""
 
 
 @dataclass(slots=True, frozen=True)
@@ -53,6 +58,7 @@ class Time:
     """An instant, as ISO 8601 text in UTC."""
 
     doc: str
+    label: str = ""
 
 
 @dataclass(slots=True, frozen=True)
@@ -61,6 +67,7 @@ class Flag:
 
     doc: str
     advice: str = ""
+    label: str = ""
 
 
 @dataclass(slots=True, frozen=True)
@@ -68,6 +75,7 @@ class Rows:
     """A tuple of `Row`: mounts, interfaces, cores, sensors."""
 
     doc: str
+    label: str = ""
 
 
 FieldKind = Gauge | Text | Time | Flag | Rows
@@ -109,12 +117,16 @@ class Reader(Protocol):
 
 @dataclass(slots=True, frozen=True)
 class Above:
-    """A problem from `warning` upwards, worse from `critical`; null thresholds never hold."""
+    """A problem from `warning` upwards, worse from `critical`; null thresholds never hold.
+
+    `advice` is what a person does about it.
+    """
 
     field: str
     warning: float | None = None
     critical: float | None = None
     rows: str | None = None
+    advice: str = ""
     kind: ClassVar[str] = "above"
 
 
@@ -126,12 +138,13 @@ class Below:
     warning: float | None = None
     critical: float | None = None
     rows: str | None = None
+    advice: str = ""
     kind: ClassVar[str] = "below"
 
 
 @dataclass(slots=True, frozen=True)
 class Raised:
-    """A problem of the given severity while the flag is true."""
+    """A problem of the given severity while the flag, whose advice it shares, is true."""
 
     field: str
     severity: str  # "warning" or "critical"

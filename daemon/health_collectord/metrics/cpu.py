@@ -25,29 +25,47 @@ _IDLE, _IOWAIT = _COLUMNS.index("idle"), _COLUMNS.index("iowait")
 
 @dataclass(slots=True, frozen=True, kw_only=True)
 class Core(Row):
-    used_percent: Annotated[float, Gauge(Unit.PERCENT, "neither idle nor waiting for I/O")]
+    used_percent: Annotated[
+        float, Gauge(Unit.PERCENT, "neither idle nor waiting for I/O", label="Busy")
+    ]
     user: Annotated[float, Gauge(Unit.PERCENT, "programs, guests included", history=False)]
     system: Annotated[float, Gauge(Unit.PERCENT, "the kernel", history=False)]
-    nice: Annotated[float, Gauge(Unit.PERCENT, "programs of low priority", history=False)]
+    nice: Annotated[
+        float, Gauge(Unit.PERCENT, "programs of low priority", history=False, label="Low priority")
+    ]
     idle: Annotated[float, Gauge(Unit.PERCENT, "nothing to do", history=False)]
-    iowait: Annotated[float, Gauge(Unit.PERCENT, "idle while I/O is pending", history=False)]
-    irq: Annotated[float, Gauge(Unit.PERCENT, "hardware interrupts", history=False)]
-    softirq: Annotated[float, Gauge(Unit.PERCENT, "software interrupts", history=False)]
-    steal: Annotated[float, Gauge(Unit.PERCENT, "taken by other guests", history=False)]
+    iowait: Annotated[
+        float, Gauge(Unit.PERCENT, "idle while I/O is pending", history=False, label="I/O wait")
+    ]
+    irq: Annotated[
+        float, Gauge(Unit.PERCENT, "hardware interrupts", history=False, label="Interrupts")
+    ]
+    softirq: Annotated[
+        float, Gauge(Unit.PERCENT, "software interrupts", history=False, label="Soft interrupts")
+    ]
+    steal: Annotated[
+        float, Gauge(Unit.PERCENT, "taken by other guests", history=False, label="Stolen")
+    ]
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
 class CpuUsageUpdated(Telemetry):
     user: Annotated[float, Gauge(Unit.PERCENT, "programs, guests included")]
     system: Annotated[float, Gauge(Unit.PERCENT, "the kernel")]
-    nice: Annotated[float, Gauge(Unit.PERCENT, "programs of low priority")]
+    nice: Annotated[float, Gauge(Unit.PERCENT, "programs of low priority", label="Low priority")]
     idle: Annotated[float, Gauge(Unit.PERCENT, "nothing to do")]
-    iowait: Annotated[float, Gauge(Unit.PERCENT, "idle while I/O is pending")]
-    irq: Annotated[float, Gauge(Unit.PERCENT, "hardware interrupts")]
-    softirq: Annotated[float, Gauge(Unit.PERCENT, "software interrupts")]
-    steal: Annotated[float, Gauge(Unit.PERCENT, "taken by other guests of the same hypervisor")]
-    used_percent: Annotated[float, Gauge(Unit.PERCENT, "neither idle nor waiting for I/O")]
-    cores: Annotated[tuple[Core, ...], Rows("the CPUs that were online at both samples")]
+    iowait: Annotated[float, Gauge(Unit.PERCENT, "idle while I/O is pending", label="I/O wait")]
+    irq: Annotated[float, Gauge(Unit.PERCENT, "hardware interrupts", label="Interrupts")]
+    softirq: Annotated[float, Gauge(Unit.PERCENT, "software interrupts", label="Soft interrupts")]
+    steal: Annotated[
+        float, Gauge(Unit.PERCENT, "taken by other guests of the same hypervisor", label="Stolen")
+    ]
+    used_percent: Annotated[
+        float, Gauge(Unit.PERCENT, "neither idle nor waiting for I/O", label="Busy")
+    ]
+    cores: Annotated[
+        tuple[Core, ...], Rows("the CPUs that were online at both samples", label="Core")
+    ]
 
 
 Times = tuple[int, ...]

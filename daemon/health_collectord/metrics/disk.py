@@ -56,13 +56,16 @@ class DiskOptions(Options):
 @dataclass(slots=True, frozen=True, kw_only=True)
 class Mount(Row):
     device: Annotated[str, Text("what is mounted")]
-    fstype: Annotated[str, Text("file system type")]
-    total_bytes: Annotated[int | None, Gauge(Unit.BYTES, "size", history=False)]
+    fstype: Annotated[str, Text("file system type", label="File system")]
+    total_bytes: Annotated[int | None, Gauge(Unit.BYTES, "size", history=False, label="Size")]
     used_bytes: Annotated[int | None, Gauge(Unit.BYTES, "in use", history=False)]
     available_bytes: Annotated[int | None, Gauge(Unit.BYTES, "free for everyone, not root alone")]
-    used_percent: Annotated[float | None, Gauge(Unit.PERCENT, "in use, of what df counts")]
+    used_percent: Annotated[
+        float | None, Gauge(Unit.PERCENT, "in use, of what df counts", label="Used")
+    ]
     inodes_used_percent: Annotated[
-        float | None, Gauge(Unit.PERCENT, "inodes in use; null where they are made at need")
+        float | None,
+        Gauge(Unit.PERCENT, "inodes in use; null where they are made at need", label="Inodes"),
     ]
     read_only: Annotated[
         bool, Flag("read-only", "If nobody asked for that, see the kernel's log for errors.")
@@ -71,14 +74,21 @@ class Mount(Row):
         bool,
         Flag("does not answer", "See whether its server or drive is there; umount -l frees it."),
     ]
-    failed: Annotated[bool, Flag("answers with an error", "See the reason.")]
+    failed: Annotated[
+        bool,
+        Flag(
+            "answers with an error", "Check that it is mounted and its drive sound: mount, dmesg."
+        ),
+    ]
     status: Annotated[str, Text("ok, stuck (does not answer) or failed")]
     reason: Annotated[str | None, Text("why there are no figures")]
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
 class DiskUsageUpdated(Telemetry):
-    mounts: Annotated[tuple[Mount, ...], Rows("the file systems, each at one mount point")]
+    mounts: Annotated[
+        tuple[Mount, ...], Rows("the file systems, each at one mount point", label="Mount")
+    ]
 
 
 Statvfs = Callable[[str], os.statvfs_result]
@@ -280,6 +290,14 @@ def _unescape(field: bytes) -> bytes:
     return _ESCAPE.sub(lambda m: bytes([int(m[1], 8) & 0xFF]), field) if b"\\" in field else field
 
 
+_FULL = (
+    "See what fills it: du -xh --max-depth=2 on the mount, piped into sort -h. Old logs and"
+    " packages go first: journalctl --vacuum-size=200M, apt clean."
+)
+_MANY_FILES = (
+    "Too many files: du -x --inodes on the mount, piped into sort -n, tells where they are."
+)
+
 METRIC = Metric(
     title="Disks",
     message=DiskUsageUpdated,
@@ -290,8 +308,8 @@ METRIC = Metric(
     options=DiskOptions,
     blocking=True,
     rules=(
-        Above("used_percent", warning=90, critical=97, rows="mounts"),
-        Above("inodes_used_percent", warning=90, critical=97, rows="mounts"),
+        Above("used_percent", warning=90, critical=97, rows="mounts", advice=_FULL),
+        Above("inodes_used_percent", warning=90, critical=97, rows="mounts", advice=_MANY_FILES),
         Raised("stuck", "warning", rows="mounts"),
         Raised("failed", "warning", rows="mounts"),
     ),

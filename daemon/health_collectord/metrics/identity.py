@@ -33,7 +33,7 @@ class IdentityOptions(Options):
 
 @dataclass(slots=True, frozen=True, kw_only=True)
 class Identity(Telemetry):
-    hostname: Annotated[str | None, Text("host name")]
+    hostname: Annotated[str | None, Text("host name", label="Host name")]
     model: Annotated[str | None, Text("hardware model")]
     serial: Annotated[str | None, Text("serial number of the hardware; null unless asked for")]
     distribution: Annotated[str | None, Text("distribution and its version")]
@@ -44,7 +44,9 @@ class Identity(Telemetry):
     ]
     cores: Annotated[int | None, Gauge(Unit.COUNT, "CPUs that are online", history=False)]
     memory_bytes: Annotated[int | None, Gauge(Unit.BYTES, "usable RAM", history=False)]
-    boot_time: Annotated[str | None, Time("when the kernel started, by the wall clock of today")]
+    boot_time: Annotated[
+        str | None, Time("when the kernel started, by the wall clock of today", label="Up since")
+    ]
     boot_id: Annotated[str | None, Text("changes with every boot")]
 
 

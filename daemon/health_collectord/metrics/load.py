@@ -18,12 +18,22 @@ from health_collectord.vocabulary import (
 
 @dataclass(slots=True, frozen=True, kw_only=True)
 class LoadUpdated(Telemetry):
-    load1: Annotated[float, Gauge(Unit.COUNT, "tasks running or waiting, mean of 1 minute")]
-    load5: Annotated[float, Gauge(Unit.COUNT, "tasks running or waiting, mean of 5 minutes")]
-    load15: Annotated[float, Gauge(Unit.COUNT, "tasks running or waiting, mean of 15 minutes")]
+    load1: Annotated[
+        float, Gauge(Unit.COUNT, "tasks running or waiting, mean of 1 minute", label="1 min")
+    ]
+    load5: Annotated[
+        float, Gauge(Unit.COUNT, "tasks running or waiting, mean of 5 minutes", label="5 min")
+    ]
+    load15: Annotated[
+        float, Gauge(Unit.COUNT, "tasks running or waiting, mean of 15 minutes", label="15 min")
+    ]
     load5_per_core: Annotated[
         float | None,
-        Gauge(Unit.COUNT, "5 minute load for each CPU; null if the CPUs cannot be counted"),
+        Gauge(
+            Unit.COUNT,
+            "5 minute load for each CPU; null if the CPUs cannot be counted",
+            label="5 min per core",
+        ),
     ]
     cores: Annotated[int | None, Gauge(Unit.COUNT, "CPUs that are online", history=False)]
     tasks_running: Annotated[int, Gauge(Unit.COUNT, "threads that can run now", history=False)]
@@ -103,6 +113,11 @@ def _not_loadavg(path: str, content: bytes) -> ValueError:
     return ValueError(f"{path}: not load averages: {content[:60]!r}")
 
 
+_ADVICE = (
+    "More tasks want to run than there are CPUs. See which: top. Tasks in state D wait for a disk"
+    " or a server, not for the CPU."
+)
+
 METRIC = Metric(
     title="Load",
     message=LoadUpdated,
@@ -110,7 +125,7 @@ METRIC = Metric(
     reader=LoadReader,
     interval=1.0,
     order=30,
-    rules=(Above("load5_per_core", warning=2, critical=4),),
+    rules=(Above("load5_per_core", warning=2, critical=4, advice=_ADVICE),),
     card=Figures("Load", lines=("load1", "load5", "load15", "cores", "tasks_running")),
     charts=(Lines("Load", ("load1", "load5", "load15")),),
 )

@@ -29,7 +29,7 @@ class MemoryUsageUpdated(Telemetry):
     swap_total_bytes: Annotated[int, Gauge(Unit.BYTES, "swap space, all devices", history=False)]
     swap_used_bytes: Annotated[int, Gauge(Unit.BYTES, "swap space in use")]
     swap_used_percent: Annotated[
-        float | None, Gauge(Unit.PERCENT, "swap in use; null without swap")
+        float | None, Gauge(Unit.PERCENT, "swap in use; null without swap", label="Swap")
     ]
     zfs_arc_bytes: Annotated[
         int | None,
@@ -102,6 +102,11 @@ def _parse_meminfo(content: bytes) -> dict[bytes, int]:
     return kib
 
 
+_ADVICE = (
+    "See which programs hold it: ps aux --sort=-rss | head. End or limit the largest, or give the"
+    " machine more memory."
+)
+
 METRIC = Metric(
     title="Memory",
     message=MemoryUsageUpdated,
@@ -110,8 +115,8 @@ METRIC = Metric(
     interval=1.0,
     order=20,
     rules=(
-        Above("used_percent", warning=85, critical=95),
-        Above("swap_used_percent", warning=80),
+        Above("used_percent", warning=85, critical=95, advice=_ADVICE),
+        Above("swap_used_percent", warning=80, advice=_ADVICE),
     ),
     card=Figures(
         "Memory",

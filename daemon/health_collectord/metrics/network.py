@@ -39,26 +39,42 @@ class NetworkOptions(Options):
 
 @dataclass(slots=True, frozen=True, kw_only=True)
 class Interface(Row):
-    rx_bytes_per_second: Annotated[float | None, Gauge(Unit.BYTES_PER_SECOND, "received")]
-    tx_bytes_per_second: Annotated[float | None, Gauge(Unit.BYTES_PER_SECOND, "sent")]
+    rx_bytes_per_second: Annotated[
+        float | None, Gauge(Unit.BYTES_PER_SECOND, "received", label="Receive")
+    ]
+    tx_bytes_per_second: Annotated[float | None, Gauge(Unit.BYTES_PER_SECOND, "sent", label="Send")]
     rx_packets_per_second: Annotated[
-        float | None, Gauge(Unit.PER_SECOND, "packets received", history=False)
+        float | None,
+        Gauge(Unit.PER_SECOND, "packets received", history=False, label="Packets received"),
     ]
     tx_packets_per_second: Annotated[
-        float | None, Gauge(Unit.PER_SECOND, "packets sent", history=False)
+        float | None, Gauge(Unit.PER_SECOND, "packets sent", history=False, label="Packets sent")
     ]
-    rx_errors_per_second: Annotated[float | None, Gauge(Unit.PER_SECOND, "damaged on arrival")]
-    tx_errors_per_second: Annotated[float | None, Gauge(Unit.PER_SECOND, "not sent, by error")]
-    rx_drops_per_second: Annotated[float | None, Gauge(Unit.PER_SECOND, "arrived, thrown away")]
-    tx_drops_per_second: Annotated[float | None, Gauge(Unit.PER_SECOND, "thrown away unsent")]
-    rx_bytes: Annotated[int, Gauge(Unit.BYTES, "received, ever", history=False)]
-    tx_bytes: Annotated[int, Gauge(Unit.BYTES, "sent, ever", history=False)]
+    rx_errors_per_second: Annotated[
+        float | None, Gauge(Unit.PER_SECOND, "damaged on arrival", label="Damaged")
+    ]
+    tx_errors_per_second: Annotated[
+        float | None, Gauge(Unit.PER_SECOND, "not sent, by error", label="Not sent")
+    ]
+    rx_drops_per_second: Annotated[
+        float | None, Gauge(Unit.PER_SECOND, "arrived, thrown away", label="Dropped on arrival")
+    ]
+    tx_drops_per_second: Annotated[
+        float | None, Gauge(Unit.PER_SECOND, "thrown away unsent", label="Dropped unsent")
+    ]
+    rx_bytes: Annotated[int, Gauge(Unit.BYTES, "received, ever", history=False, label="Received")]
+    tx_bytes: Annotated[int, Gauge(Unit.BYTES, "sent, ever", history=False, label="Sent")]
     up: Annotated[
         bool | None, Flag("can carry traffic", "Check the cable, the switch, or the wireless key.")
     ]
-    operstate: Annotated[str | None, Text("the link, in the kernel's words (RFC 2863)")]
+    operstate: Annotated[
+        str | None, Text("the link, in the kernel's words (RFC 2863)", label="Link")
+    ]
     speed_bits_per_second: Annotated[
-        int | None, Gauge(Unit.BITS_PER_SECOND, "of the link; null if unknown", history=False)
+        int | None,
+        Gauge(
+            Unit.BITS_PER_SECOND, "of the link; null if unknown", history=False, label="Link speed"
+        ),
     ]
     reason: Annotated[str | None, Text("why there are no rates")]
 
@@ -67,13 +83,21 @@ class Interface(Row):
 class NetworkUsageUpdated(Telemetry):
     rx_bytes_per_second: Annotated[
         float | None,
-        Gauge(Unit.BYTES_PER_SECOND, "received by all hardware, or if none is shown by all"),
+        Gauge(
+            Unit.BYTES_PER_SECOND,
+            "received by all hardware, or if none is shown by all",
+            label="Receive",
+        ),
     ]
     tx_bytes_per_second: Annotated[
         float | None,
-        Gauge(Unit.BYTES_PER_SECOND, "sent by all hardware, or if none is shown by all"),
+        Gauge(
+            Unit.BYTES_PER_SECOND, "sent by all hardware, or if none is shown by all", label="Send"
+        ),
     ]
-    interfaces: Annotated[tuple[Interface, ...], Rows("the interfaces that are not hidden")]
+    interfaces: Annotated[
+        tuple[Interface, ...], Rows("the interfaces that are not hidden", label="Interface")
+    ]
 
 
 Counters = tuple[int, ...]

@@ -61,12 +61,18 @@ class TemperatureOptions(Options):
 
 @dataclass(slots=True, frozen=True, kw_only=True)
 class Sensor(Row):
-    celsius: Annotated[float | None, Gauge(Unit.CELSIUS, "temperature; null if it did not answer")]
+    celsius: Annotated[
+        float | None, Gauge(Unit.CELSIUS, "temperature; null if it did not answer", label="Now")
+    ]
     high_celsius: Annotated[
-        float | None, Gauge(Unit.CELSIUS, "where its maker calls it hot", history=False)
+        float | None,
+        Gauge(Unit.CELSIUS, "where its maker calls it hot", history=False, label="High from"),
     ]
     critical_celsius: Annotated[
-        float | None, Gauge(Unit.CELSIUS, "where its maker calls it critical", history=False)
+        float | None,
+        Gauge(
+            Unit.CELSIUS, "where its maker calls it critical", history=False, label="Critical from"
+        ),
     ]
     reason: Annotated[str | None, Text("why it did not answer")]
 
@@ -74,9 +80,12 @@ class Sensor(Row):
 @dataclass(slots=True, frozen=True, kw_only=True)
 class TemperatureUpdated(Telemetry):
     cpu_celsius: Annotated[
-        float | None, Gauge(Unit.CELSIUS, "the CPU; null if no sensor is known to be the CPU's")
+        float | None,
+        Gauge(Unit.CELSIUS, "the CPU; null if no sensor is known to be the CPU's", label="CPU"),
     ]
-    sensors: Annotated[tuple[Sensor, ...], Rows("every sensor, under its chip's name and label")]
+    sensors: Annotated[
+        tuple[Sensor, ...], Rows("every sensor, under its chip's name and label", label="Sensor")
+    ]
 
 
 @dataclass(slots=True, frozen=True)
@@ -248,6 +257,11 @@ def _keep_open(old: list[_Source], new: list[_Source]) -> list[_Source]:
     ]
 
 
+_ADVICE = (
+    "Give it air, a heat sink or a fan, clear its vents of dust, and see what keeps the CPU busy:"
+    " top."
+)
+
 METRIC = Metric(
     title="Temperature",
     message=TemperatureUpdated,
@@ -258,7 +272,7 @@ METRIC = Metric(
     options=TemperatureOptions,
     # A Raspberry Pi slows down between 80 and 85 °C (its documentation: frequency management);
     # PC processors do so between 90 and 105.
-    rules=(Above("cpu_celsius", warning=80, critical=90),),
+    rules=(Above("cpu_celsius", warning=80, critical=90, advice=_ADVICE),),
     card=Table(
         "Temperature",
         rows="sensors",

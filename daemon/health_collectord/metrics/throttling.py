@@ -43,30 +43,60 @@ class ThrottlingOptions(Options):
 @dataclass(slots=True, frozen=True, kw_only=True)
 class ThrottlingUpdated(Telemetry):
     under_voltage_now: Annotated[
-        bool | None, Flag("The supply's voltage is below 4.63 V: data may get lost.", _SUPPLY)
+        bool | None,
+        Flag(
+            "The supply's voltage is below 4.63 V: data may get lost.",
+            _SUPPLY,
+            label="Under-voltage",
+        ),
     ]
     frequency_capped_now: Annotated[
-        bool | None, Flag("The CPU may not run at its full speed.", f"{_COOLING} {_SUPPLY}")
+        bool | None,
+        Flag(
+            "The CPU may not run at its full speed.",
+            f"{_COOLING} {_SUPPLY}",
+            label="Frequency capped",
+        ),
     ]
-    throttled_now: Annotated[bool | None, Flag("The CPU is slowed down.", f"{_COOLING} {_SUPPLY}")]
+    throttled_now: Annotated[
+        bool | None, Flag("The CPU is slowed down.", f"{_COOLING} {_SUPPLY}", label="Throttled")
+    ]
     soft_temperature_limit_now: Annotated[
-        bool | None, Flag("It is warm enough for the firmware to lower the clock.", _COOLING)
+        bool | None,
+        Flag(
+            "It is warm enough for the firmware to lower the clock.",
+            _COOLING,
+            label="Soft temperature limit",
+        ),
     ]
     under_voltage_since_boot: Annotated[
-        bool | None, Flag("The supply's voltage was below 4.63 V since boot.", _SUPPLY)
+        bool | None,
+        Flag("The supply's voltage was below 4.63 V since boot.", _SUPPLY, label="Under-voltage"),
     ]
     frequency_capped_since_boot: Annotated[
         bool | None,
-        Flag("The CPU was kept from its full speed since boot.", f"{_COOLING} {_SUPPLY}"),
+        Flag(
+            "The CPU was kept from its full speed since boot.",
+            f"{_COOLING} {_SUPPLY}",
+            label="Frequency capped",
+        ),
     ]
     throttled_since_boot: Annotated[
-        bool | None, Flag("The CPU was slowed down since boot.", f"{_COOLING} {_SUPPLY}")
+        bool | None,
+        Flag("The CPU was slowed down since boot.", f"{_COOLING} {_SUPPLY}", label="Throttled"),
     ]
     soft_temperature_limit_since_boot: Annotated[
-        bool | None, Flag("It was warm enough to lower the clock since boot.", _COOLING)
+        bool | None,
+        Flag(
+            "It was warm enough to lower the clock since boot.",
+            _COOLING,
+            label="Soft temperature limit",
+        ),
     ]
     raw: Annotated[str | None, Text("the firmware's word in hexadecimal, if it could be had")]
-    source: Annotated[str, Text("vcgencmd, rpi_volt (under-voltage only) or sysfs")]
+    source: Annotated[
+        str, Text("vcgencmd, rpi_volt (under-voltage only) or sysfs", label="Told by")
+    ]
     reason: Annotated[str | None, Text("why a better source could not be used")]
 
 

@@ -162,12 +162,10 @@ class HealthProcess(Process):
         if isinstance(rule, Raised):
             flag = rule.field.replace("_", " ")
             return flag if row is None else f"{subject} {flag}"
-        unit = self._units[entry.name].get((rule.rows, rule.field))
+        unit, name = self._units[entry.name].get((rule.rows, rule.field), (None, rule.field))
         figure = f"{value:.3g}{_SYMBOLS.get(unit, '') if unit else ''}"
         plain = rule.field in ("used_percent", "cpu_celsius")
-        return (
-            f"{subject} {figure}" if plain else f"{subject} {rule.field.replace('_', ' ')} {figure}"
-        )
+        return f"{subject} {figure}" if plain else f"{subject} {name.replace('_', ' ')} {figure}"
 
     def _grow_stale(self) -> None:
         for metric in self._periodic:
@@ -219,14 +217,18 @@ def _as_dict(problem: _Problem) -> dict[str, Any]:
     return {name: getattr(problem, name) for name in _Problem.__slots__}
 
 
-def _units(entry: Entry) -> dict[tuple[str | None, str], Unit]:
-    units: dict[tuple[str | None, str], Unit] = {}
+def _units(entry: Entry) -> dict[tuple[str | None, str], tuple[Unit, str]]:
+    """A gauge's unit and name, in a person's words if it has them, by rows and field."""
+    units: dict[tuple[str | None, str], tuple[Unit, str]] = {}
     for outer in entry.fields:
         if isinstance(outer.kind, Gauge):
-            units[None, outer.name] = outer.kind.unit
+            units[None, outer.name] = (outer.kind.unit, outer.kind.label.lower() or outer.name)
         for inner in fields_of(outer.row) if outer.row else ():
             if isinstance(inner.kind, Gauge):
-                units[outer.name, inner.name] = inner.kind.unit
+                units[outer.name, inner.name] = (
+                    inner.kind.unit,
+                    inner.kind.label.lower() or inner.name,
+                )
     return units
 
 
