@@ -55,6 +55,7 @@ DESCRIBED: dict[str, Any] = {
                     "rows": None,
                     "warning": 80,
                     "critical": 95,
+                    "advice": "Drain it.",
                 }
             ],
             charts=[

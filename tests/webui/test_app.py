@@ -46,7 +46,7 @@ def test_the_first_response_carries_the_current_values() -> None:
     read = text(client(follower()).get("/").text)
     for expected in (
         "3 of 4 checks; 1 does not apply here",
-        "91.3 % full",
+        "91.3 % Full",
         "Size 22.9 GiB",
         "Spare not known",
         "Made 2026-01-01 12:00 UTC",
@@ -73,7 +73,10 @@ def test_the_scripts_plan_cannot_end_its_element() -> None:
     page = client(made).get("/").text
     plan = re.search(r'<script type="application/json" id="plan">(.*?)</script>', page, re.DOTALL)
     assert plan is not None
-    assert json.loads(plan[1])[0]["charts"][0]["title"] == "</script><script>alert(1)</script>"
+    assert (
+        json.loads(plan[1])["metrics"][0]["charts"][0]["title"]
+        == "</script><script>alert(1)</script>"
+    )
 
 
 DESCRIBED_WITH_HOSTILE_TITLE: dict[str, Any] = {

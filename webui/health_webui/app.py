@@ -26,7 +26,7 @@ from flask import Flask, Response, render_template, request
 from flask_socketio import SocketIO, join_room
 from werkzeug.exceptions import HTTPException
 
-from health_webui import api, login, render
+from health_webui import api, login, problem, render
 from health_webui.access import MAX_BODY, SESSION_COOKIE, Access, Gate, cookie
 from health_webui.assets import Assets
 from health_webui.fleet import Fleet, Follower
@@ -34,6 +34,7 @@ from health_webui.overview import Overview, counts, summary
 from health_webui.plan import plan
 from health_webui.units import format_number
 from health_webui.verdict import SEVERITY, WORDS, coverage, problems
+from health_webui.words import for_script, words
 
 _THEMES = ("light", "dark")
 FLEET_ROOM = "fleet"
@@ -59,6 +60,8 @@ def create_app(
         number=format_number,
         verdicts={status: WORDS[status] for status in SEVERITY},
         theme=_theme,
+        words=words,
+        script_words=for_script(),
     )
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.register_blueprint(login.pages(access))
@@ -98,7 +101,7 @@ def _add_pages(app: Flask, fleet: Fleet, overview: Overview) -> None:
     def host(name: str) -> str | tuple[str, int]:
         follower = fleet.find(name)
         if follower is None:
-            message = "No host of that name is followed here."
+            message = words("not_followed")
             return render_template("error.html", root="../", message=message), 404
         return _host_page(fleet, follower, root="../", many=len(fleet.followers) > 1)
 
@@ -113,7 +116,11 @@ def _host_page(fleet: Fleet, follower: Follower, *, root: str, many: bool = Fals
         follower=follower,
         verdict=follower.verdict(),
         coverage=coverage(health),
-        problems=problems(health),
+        problems=[
+            problem.view(p, follower.catalogue, follower.client.state) for p in problems(health)
+        ]
+        if follower.catalogue
+        else [],
         views=render.views(follower),
         plan=plan(follower.catalogue) if follower.catalogue else None,
     )

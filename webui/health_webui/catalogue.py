@@ -20,6 +20,7 @@ _UNIT_ENDINGS = (
     "rpm",
     "percent",
 )
+_MAX_RANGE_SECONDS = 3660 * 86400.0
 
 
 @dataclass(slots=True, frozen=True)
@@ -32,11 +33,14 @@ class Field:
     unit: str | None = None
     history: bool = False
     advice: str = ""
+    called: str = ""
     fields: tuple["Field", ...] = ()
 
     @property
     def label(self) -> str:
-        """The name without its unit, in words: ``available_bytes`` is Available."""
+        """What it is called, or its name without its unit: ``available_bytes`` is Available."""
+        if self.called:
+            return self.called
         name = self.name
         if self.kind == "gauge":
             ending = next((f"_{e}" for e in _UNIT_ENDINGS if name.endswith(f"_{e}")), "")
@@ -60,6 +64,7 @@ class Rule:
     rows: str | None
     warning: float | None
     critical: float | None
+    advice: str = ""
 
 
 @dataclass(slots=True, frozen=True)
@@ -109,19 +114,50 @@ class Metric:
             None,
         )
 
+    @property
+    def key(self) -> tuple[Field, ...]:
+        """The figures to read from afar: the bar's, or the first; of a table, its totals."""
+        if self.card.kind == "table":
+            return self.card.lines
+        if self.card.kind != "figures":
+            return ()
+        return (self.card.bar,) if self.card.bar else self.card.lines[:1]
+
+    @property
+    def traced(self) -> tuple[Field, ...]:
+        """What has its course drawn beside it, although no chart shows it."""
+        return tuple(f for f in self.key if f.history and not self.chart_of(f.name, None))
+
+    def chart_of(self, field: str, rows: str | None) -> Chart | None:
+        """The chart that shows the field, if there is one."""
+        shown = (
+            c for c in self.charts if c.rows == rows and any(s.name == field for s in c.series)
+        )
+        return next(shown, None)
+
 
 @dataclass(slots=True, frozen=True)
 class Catalogue:
+    """`ranges`: how far back each of the collector's records reaches, in seconds, least first."""
+
     title: str
     metrics: tuple[Metric, ...]
     fingerprint: str
+    ranges: tuple[int, ...] = ()
 
 
 def parse(reply: dict[str, Any]) -> Catalogue:
     """The catalogue in a reply to `describe`."""
     metrics = tuple(filter(None, (_metric(m) for m in _dicts(reply.get("metrics")))))
-    digest = hashlib.sha256(repr(metrics).encode()).hexdigest()[:16]
-    return Catalogue(_text(reply.get("title")), metrics, digest)
+    ranges = tuple(sorted({int(s) for s in map(_seconds, _dicts(reply.get("history"))) if s}))
+    digest = hashlib.sha256(repr((metrics, ranges)).encode()).hexdigest()[:16]
+    return Catalogue(_text(reply.get("title")), metrics, digest, ranges)
+
+
+def _seconds(kept: dict[str, Any]) -> float | None:
+    """How far back one of the collector's records reaches, if that makes sense."""
+    seconds = _number(kept.get("seconds"))
+    return seconds if seconds is not None and 1 <= seconds <= _MAX_RANGE_SECONDS else None
 
 
 def _metric(given: dict[str, Any]) -> Metric | None:
@@ -152,6 +188,7 @@ def _fields(given: Any) -> tuple[Field, ...]:
             unit=_text(f.get("unit")) or None,
             history=f.get("history") is True,
             advice=_text(f.get("advice")),
+            called=_text(f.get("label")),
             fields=_fields(f.get("fields")),
         )
         for f in _dicts(given)
@@ -166,6 +203,7 @@ def _rule(given: dict[str, Any]) -> Rule:
         rows=_text(given.get("rows")) or None,
         warning=_number(given.get("warning")),
         critical=_number(given.get("critical")),
+        advice=_text(given.get("advice")),
     )
 
 

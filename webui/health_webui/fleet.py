@@ -17,6 +17,7 @@ from health_webui.catalogue import Catalogue
 from health_webui.collectors import Source
 from health_webui.history import History
 from health_webui.verdict import Verdict
+from health_webui.words import words
 
 
 class Follower:
@@ -77,7 +78,7 @@ class Follower:
 
     def verdict(self) -> Verdict:
         if self.refused and not self.seen:
-            return Verdict("unknown", "refused by its collector")
+            return Verdict("unknown", words("reason.refused"))
         status = self.client.status if self.seen else "connecting"
         return verdict.judge(status, self.client.silent_seconds, self.health)
 
@@ -102,10 +103,11 @@ class Follower:
 
 
 def chart_series(catalogue: Catalogue, state: tree.FrozenDict) -> list[str]:
-    """The names of all series that the declared charts draw, for the rows there are now."""
+    """The names of all series that the page draws, for the rows there are now."""
     names: dict[str, None] = {}
     for metric in catalogue.metrics:
         sample = value_at(state, metric.state)
+        names |= {f"{metric.state}.{f.name}": None for f in metric.traced}
         for chart in metric.charts:
             if chart.rows is None:
                 prefixes = [metric.state]

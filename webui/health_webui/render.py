@@ -13,13 +13,11 @@ from markupsafe import Markup
 from health_webui.catalogue import Card, Field, Metric
 from health_webui.fleet import Follower, rows_of, value_at
 from health_webui.units import format_number
+from health_webui.words import words
 
-NOT_KNOWN = "not known"
+NOT_KNOWN = words("not_known")
 _STATES = {
-    "waiting": "Waiting for the first sample",
-    "unavailable": "Not available here",
-    "denied": "Permission denied",
-    "failing": "Failing",
+    status: words(f"state.{status}") for status in ("waiting", "unavailable", "denied", "failing")
 }
 # The verdicts' shapes, 16 units wide and high; a difference in form, not in colour alone.
 SHAPES = {
@@ -71,7 +69,45 @@ class MetricView:
         return self.metric.card
 
     def value(self, field: Field) -> Value:
-        return value(field, self.sample, show_missing=self.card.kind == "facts")
+        return value(field, self.sample, optional=self.card.kind == "facts")
+
+    @property
+    def key(self) -> tuple[Field, ...]:
+        """The figures to read from afar: the bar's, or the first; of a table, its totals."""
+        return self.metric.key
+
+    @property
+    def lines(self) -> tuple[Field, ...]:
+        return tuple(f for f in self.card.lines if f not in self.key)
+
+    @property
+    def trend(self) -> Field | None:
+        """The rows' figure whose course is shown beside it: what a chart draws and no bar shows."""
+        card = self.card
+        if card.kind != "table" or card.bar or card.rows is None:
+            return None
+        rows = card.rows.name
+        return next((c for c in card.columns if self.metric.chart_of(c.name, rows)), None)
+
+    def range_of(self, field: Field, rows: str | None) -> tuple[float, float] | None:
+        """Between what its course is drawn, where that is fixed."""
+        chart = self.metric.chart_of(field.name, rows)
+        return (0.0, 100.0) if field.unit == "percent" else chart.range if chart else None
+
+    @property
+    def pairs(self) -> list[tuple[str, Field | None, Field | None]]:
+        """Flags by their labels: what holds now beside the same since boot."""
+        now = {f.label: f for f in self.card.now}
+        since = {f.label: f for f in self.card.since_boot}
+        return [(label, now.get(label), since.get(label)) for label in now | since]
+
+    def empty(self, column: Field) -> bool:
+        """Whether no row has anything to say in that column."""
+        rows = self.rows()
+        return bool(rows) and all(row.get(column.name) is None for row in rows)
+
+    def raised(self, field: Field | None) -> bool:
+        return field is not None and value_of(field, self.sample) is True
 
     def rows(self) -> list[dict[str, Any]]:
         rows = self.card.rows
@@ -98,13 +134,17 @@ def _view(follower: Follower, metric: Metric) -> MetricView:
     return MetricView(metric, sample, status, reason if isinstance(reason, str) else "")
 
 
-def value(field: Field, sample: Any, *, show_missing: bool = False) -> Value:
-    """A field's value in words. A missing text says nothing unless `show_missing`."""
-    given = sample.get(field.name) if isinstance(sample, dict) else None
+def value_of(field: Field, sample: Any) -> Any:
+    return sample.get(field.name) if isinstance(sample, dict) else None
+
+
+def value(field: Field, sample: Any, *, optional: bool = False) -> Value:
+    """A field's value in words. A missing text says nothing, as does anything `optional`."""
+    given = value_of(field, sample)
     text = _TEXTS.get(field.kind, _plain)(field, given)
     if text is not None:
         return Value(text)
-    return Value(NOT_KNOWN, known=False, hidden=field.kind == "text" and not show_missing)
+    return Value(NOT_KNOWN, known=False, hidden=optional or field.kind == "text")
 
 
 def _number(field: Field, given: Any) -> str | None:
@@ -114,7 +154,7 @@ def _number(field: Field, given: Any) -> str | None:
 
 
 def _flag(_: Field, given: Any) -> str | None:
-    return ("Yes" if given else "No") if isinstance(given, bool) else None
+    return words("yes" if given else "no") if isinstance(given, bool) else None
 
 
 def utc(given: Any) -> str | None:
@@ -142,7 +182,7 @@ _TEXTS = {"gauge": _number, "flag": _flag, "time": _time, "rows": _rows, "text":
 
 def percentage(field: Field, sample: Any) -> float | None:
     """How much of a bar is filled, 0 to 100; None where it is not known."""
-    given = sample.get(field.name) if isinstance(sample, dict) else None
+    given = value_of(field, sample)
     if isinstance(given, bool) or not isinstance(given, int | float):
         return None
     return round(min(max(given, 0.0), 100.0), 1)

@@ -5,12 +5,11 @@ from typing import Any
 
 from health_wire.client import LinkStatus
 
+from health_webui.words import words
+
 WORDS = {
-    "healthy": "Healthy",
-    "warning": "Warning",
-    "critical": "Critical",
-    "unknown": "Unknown",
-    "stale": "Stale",
+    status: words(f"verdict.{status}")
+    for status in ("healthy", "warning", "critical", "unknown", "stale")
 }
 # Worst first; unknown and stale stand above healthy because they are never good news.
 SEVERITY = ("critical", "warning", "stale", "unknown", "healthy")
@@ -37,10 +36,12 @@ class Problem:
     """One problem as the collector judged it; texts are the collector's, untrusted."""
 
     metric: str
+    row: str | None
     severity: str
     reason: str
     since: str | None
     field: str
+    value: float | None
     threshold: float | None
 
 
@@ -48,16 +49,26 @@ def judge(link: LinkStatus, silent_seconds: float, health: Any) -> Verdict:
     """The verdict to show for what is known of a collector."""
     known = health if isinstance(health, dict) else {}
     status, summary = known.get("status"), known.get("summary")
-    reason = summary if isinstance(summary, str) else ""
+    reason = _in_short(known, summary if isinstance(summary, str) else "")
     word = WORDS.get(status, "") if isinstance(status, str) else ""
     if link == "connecting":
-        return Verdict("unknown", "never seen")
+        return Verdict("unknown", words("reason.never_seen"))
     if link == "stale":
-        last = f"; last known: {word}" if word else ""
-        return Verdict("stale", f"no data for {silent_seconds:.0f} s{last}")
+        key = "reason.stale_known" if word else "reason.stale"
+        return Verdict("stale", words(key, seconds=f"{silent_seconds:.0f}", word=word))
     if not word:
-        return Verdict("unknown", "waiting for the first verdict")
+        return Verdict("unknown", words("reason.waiting"))
     return Verdict(str(status), "" if reason.lower() == word.lower() else reason)
+
+
+def _in_short(health: dict[str, Any], summary: str) -> str:
+    """The first problem and how many more there are; the list says the rest."""
+    found = problems(health)
+    if len(found) < 2:
+        return summary
+    more = len(found) - 1
+    key = "reason.one_more" if more == 1 else "reason.more"
+    return words(key, reason=found[0].reason, count=more)
 
 
 def problems(health: Any) -> tuple[Problem, ...]:
@@ -66,10 +77,12 @@ def problems(health: Any) -> tuple[Problem, ...]:
     return tuple(
         Problem(
             metric=str(p.get("metric") or ""),
+            row=p["row"] if isinstance(p.get("row"), str) else None,
             severity="critical" if p.get("severity") == "critical" else "warning",
-            reason=str(p.get("reason") or p.get("field") or "problem without a reason"),
+            reason=str(p.get("reason") or p.get("field") or words("problem.nameless")),
             since=p["since"] if isinstance(p.get("since"), str) else None,
             field=str(p.get("field") or ""),
+            value=_number(p.get("value")),
             threshold=_number(p.get("threshold")),
         )
         for p in (given if isinstance(given, list | tuple) else ())
@@ -81,14 +94,12 @@ def coverage(health: Any) -> str:
     """How much of what can be checked was: ``9 of 9 checks; 4 do not apply here``."""
     checks = health.get("checks") if isinstance(health, dict) else None
     if not isinstance(checks, dict):
-        return "Nothing has been checked yet"
+        return words("coverage.none")
     known, total, absent = (
-        _number(checks.get(k)) or 0 for k in ("known", "total", "not_applicable")
+        f"{_number(checks.get(k)) or 0:.0f}" for k in ("known", "total", "not_applicable")
     )
-    text = f"{known:.0f} of {total:.0f} checks"
-    return (
-        f"{text}; {absent:.0f} do{'es' if absent == 1 else ''} not apply here" if absent else text
-    )
+    key = {"0": "coverage", "1": "coverage.absent_one"}.get(absent, "coverage.absent")
+    return words(key, known=known, total=total, count=absent)
 
 
 def _number(value: Any) -> float | None:

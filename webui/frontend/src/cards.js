@@ -1,21 +1,12 @@
-// Writes new values into the cards that the server has drawn.
+// Writes new values into the tiles that the server has drawn.
 
+import { write } from "./elements.js";
 import { format } from "./units.js";
-
-const STATES = {
-  waiting: "Waiting for the first sample",
-  unavailable: "Not available here",
-  denied: "Permission denied",
-  failing: "Failing",
-};
-
-export const write = (element, text) => {
-  if (element && element.textContent !== text) element.textContent = text;
-};
+import { words } from "./words.js";
 
 const statusWords = ({ status, reason }) => {
-  const words = STATES[status] ?? "";
-  return words && reason ? `${words}: ${reason}` : words;
+  if (!["waiting", "unavailable", "denied", "failing"].includes(status)) return "";
+  return reason ? `${words(`state.${status}`)}: ${reason}` : words(`state.${status}`);
 };
 
 const fillBar = (bar, value) => {
@@ -25,29 +16,23 @@ const fillBar = (bar, value) => {
     critical !== undefined && width >= Number(critical) ? "critical"
     : warning !== undefined && width >= Number(warning) ? "warning"
     : "";
-  bar.firstElementChild.setAttribute("width", `${width}%`);
+  bar.querySelector(".fill").setAttribute("width", `${width}%`);
   bar.setAttribute("class", `bar ${level}`);
 };
 
-// Every field within `scope` that is not within rows of its own.
-const fillFields = (scope, data, elements) => {
+// Every field of `elements`; in facts, what is not known is left out, as missing texts always are.
+const fillFields = (data, elements, optional) => {
   for (const element of elements) {
     const { field, form } = element.dataset;
     const text = format(data[field], form);
-    const cell = element.closest("td") ?? element;
+    const cell = element.closest("td");
     const missing = text === null;
-    if (missing && form === "text") {
-      const line = element.closest("[data-line]");
-      if (line && !scope.classList.contains("kind-facts")) line.hidden = true;
-      write(element, element.closest("td") ? "" : "not known");
-    } else {
-      const line = element.closest("[data-line]");
-      if (line) line.hidden = false;
-      write(element, text ?? "not known");
-    }
-    cell.classList.toggle("unknown", missing);
-    const flag = element.closest("[data-flag]");
-    if (flag) flag.dataset.raised = text ?? "not known";
+    const silent = missing && (optional || form === "text");
+    write(element, silent && cell ? "" : (text ?? words("not_known")));
+    const line = element.closest("[data-line]");
+    if (line) line.hidden = silent;
+    (cell ?? element).classList.toggle("unknown", missing);
+    if (cell?.dataset.flag) cell.dataset.raised = String(data[field] === true);
   }
 };
 
@@ -55,22 +40,38 @@ export class Card {
   constructor(element, absent) {
     this.element = element;
     this.absent = absent;
+    this.optional = element.classList.contains("kind-facts");
     this.body = element.querySelector("[data-body]");
     this.state = element.querySelector("[data-state]");
     this.tbody = element.querySelector("[data-rows]");
     this.template = element.querySelector("template")?.content.firstElementChild;
-    this.fields = [...this.body.querySelectorAll("[data-field]")].filter((f) => !f.closest("tbody"));
-    this.bars = [...this.body.querySelectorAll("[data-bar]")].filter((b) => !b.closest("tbody"));
+    const own = (selector) =>
+      [...this.body.querySelectorAll(selector)].filter((e) => !e.closest("[data-rows]"));
+    this.fields = own("[data-field]");
+    this.bars = own("[data-bar]");
+    this.advice = own("[data-advice]");
+    this.columns = own("thead [data-column]");
+    this.sample = null;
     this.told = null;
   }
 
   show(sample) {
+    this.sample = sample;
     this.body.hidden = !sample;
     if (!sample) return;
-    fillFields(this.element, sample, this.fields);
+    fillFields(sample, this.fields, this.optional);
     for (const bar of this.bars) fillBar(bar, sample[bar.dataset.bar]);
+    for (const element of this.advice) {
+      const { advice, unless } = element.dataset;
+      element.hidden = sample[advice] !== true || sample[unless] === true;
+    }
     if (this.tbody) this.showRows(sample[this.tbody.dataset.rows] ?? []);
     if (!this.told) this.showStatus({ status: "ok" });
+  }
+
+  // After a change of units.
+  again() {
+    if (this.sample) this.show(this.sample);
   }
 
   showRows(rows) {
@@ -82,20 +83,33 @@ export class Card {
       present.delete(row.key);
       if (element === position) position = element.nextElementSibling;
       else this.tbody.insertBefore(element, position);
-      fillFields(this.element, row, element.querySelectorAll("[data-field]"));
+      fillFields(row, element.querySelectorAll("[data-field]"), false);
       for (const bar of element.querySelectorAll("[data-bar]")) fillBar(bar, row[bar.dataset.bar]);
     }
     for (const gone of present.values()) gone.remove();
-    const none = this.element.querySelector("[data-none]");
-    if (none) none.hidden = rows.length > 0;
+    this.foldColumns(rows);
+    this.element.querySelector("[data-none]").hidden = rows.length > 0;
+    this.tbody.closest("table").hidden = rows.length === 0;
+  }
+
+  // A column in which no row has anything to say takes no place.
+  foldColumns(rows) {
+    for (const head of this.columns) {
+      const { column } = head.dataset;
+      const empty = rows.every((row) => (row[column] ?? null) === null);
+      head.hidden = empty;
+      for (const row of this.tbody.children) {
+        row.querySelector(`[data-column="${CSS.escape(column)}"]`).hidden = empty;
+      }
+    }
   }
 
   showStatus(status) {
-    const words = statusWords(status);
+    const text = statusWords(status);
     this.element.dataset.status = status.status;
     this.element.hidden = status.status === "unavailable";
-    this.state.hidden = !words;
-    write(this.state, words);
+    this.state.hidden = !text;
+    write(this.state, text);
     if (this.absent) {
       this.absent.hidden = status.status !== "unavailable";
       write(this.absent.querySelector("span"), status.reason ?? "");

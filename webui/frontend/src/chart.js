@@ -1,22 +1,18 @@
 // One chart: a figure with its lines, a legend with the values, and the same as a table.
 
 import uPlot from "uplot";
-import { clock, formatNumber, formatRound } from "./units.js";
+import { css, make, write } from "./elements.js";
+import { isHeat, stripes } from "./heat.js";
+import { Legend } from "./legend.js";
+import { scales } from "./scales.js";
+import { tabulate } from "./table.js";
+import { formatNumber, formatRound } from "./units.js";
+import { words } from "./words.js";
 
-const HEIGHT = 150;
+const HEIGHT = 148;
 const COLOURS = 8;
-const TABLE_STEP_SECONDS = 10;
-// Units whose interesting part is not measured from nothing.
-const FLOATING = new Set(["celsius", "volts"]);
-const BINARY_STEPS = Array.from({ length: 51 }, (_, power) => 2 ** power);
-
-const make = (tag, properties = {}, ...children) => {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
-  return element;
-};
-
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const MOST_BANDS = 4;
+const LABEL_PIXELS = 13;
 
 // Sums from the bottom up; unknown only where every part is.
 const stack = (columns) => {
@@ -40,159 +36,195 @@ const alone = (plot, series) => {
 let count = 0;
 
 export class Chart {
-  constructor(place, declared, track, { span, sync }) {
-    Object.assign(this, { declared, track, span, sync });
-    Object.assign(this, { plot: null, drawn: [], shown: "", at: null });
+  // `on`: zoom(from, to), live(), point(time or null).
+  constructor(place, declared, on) {
+    Object.assign(this, { declared, on, plot: null, drawn: [], shown: "", at: null, view: null });
+    const { title } = declared;
     this.id = `chart-${(count += 1)}`;
     this.canvas = make("div", { className: "plot" });
     this.canvas.setAttribute("role", "img");
-    this.legend = make("ul", { className: "legend" });
+    this.legend = new Legend();
     this.table = make("div", { id: this.id, className: "scroll", hidden: true, tabIndex: 0 });
     this.table.setAttribute("role", "region");
-    this.table.setAttribute("aria-label", `${declared.title} as a table`);
-    this.toggle = make("button", { type: "button", textContent: "View as table" });
+    this.table.setAttribute("aria-label", words("table.label", { title }));
+    this.toggle = make("button", { type: "button" }, words("table"));
+    this.toggle.append(make("span", { className: "hidden", textContent: ` ${title}` }));
     this.toggle.setAttribute("aria-controls", this.id);
     this.toggle.setAttribute("aria-expanded", "false");
     this.toggle.addEventListener("click", () => this.turn());
-    const title = make("h3", { textContent: declared.title });
-    const head = make("figcaption", {}, title, this.toggle);
-    this.figure = make("figure", { className: "chart" }, head, this.canvas, this.legend, this.table);
+    const head = make("figcaption", {}, make("h3", { textContent: title }), this.toggle);
+    const parts = [head, this.canvas, this.legend.element, this.table];
+    this.figure = make("figure", { className: "chart" }, ...parts);
     this.figure.hidden = true; // until there is something to show
     place.append(this.figure);
     new ResizeObserver(() => this.resize()).observe(this.canvas);
   }
 
-  // The lines to draw: each declared series, of each row where it has rows. A line's colour is
-  // its series', or its row's; then the series differ in their dashes.
+  // The lines to draw: each declared series, of each row where it has rows. As long as there are
+  // colours each has its own; the series of a row differ in their dashes as well.
   lines() {
     const { rows, series } = this.declared;
     if (!rows) return series.map((s, i) => ({ name: s.name, label: s.label, colour: i, dash: 0 }));
     const keys = new Set();
-    for (const name of this.track.columns.keys()) {
+    for (const name of this.view.track.columns.keys()) {
       const found = series.find((s) => name.startsWith(`${rows}[`) && name.endsWith(`].${s.name}`));
       if (found) keys.add(name.slice(rows.length + 1, -found.name.length - 2));
     }
+    const { subject } = this.declared;
+    const named = (key) => (/^\d+$/.test(key) ? `${subject} ${key}` : key); // a bare number says little
+    const own = keys.size * series.length <= COLOURS;
     return [...keys].flatMap((key, row) =>
       series.map((s, dash) => ({
+        key,
         name: `${rows}[${key}].${s.name}`,
-        label: series.length > 1 ? `${key} ${s.label}` : key,
-        colour: row,
+        label: series.length > 1 ? `${named(key)} ${s.label}` : named(key),
+        colour: own ? row * series.length + dash : row,
         dash,
       })),
     );
   }
 
   known() {
-    return [...this.track.columns.values()].some((c) => c.some((value) => value !== null));
+    const names = this.lines().map(({ name }) => name);
+    return names.some((name) => this.view.track.columns.get(name)?.some((v) => v !== null));
   }
 
-  draw(now, label) {
-    this.now = now;
-    // A chart without a single figure says nothing that its card does not say better.
+  // `view`: the track, from and to, and whether its points are ranges (coarse).
+  draw(view, label) {
+    this.view = view;
+    // A chart without a single figure says nothing that its tile does not say better.
     this.figure.hidden = !this.known();
     if (this.figure.hidden) return;
     const lines = this.lines();
-    const shown = lines.map((line) => line.name).join("\n");
+    const shown = JSON.stringify([view.coarse, lines.map((line) => line.name)]);
     if (shown !== this.shown || !this.plot) this.rebuild(lines, shown);
     const columns = this.columns();
-    this.plot.setData([this.track.t, ...(this.declared.stacked ? stack(columns) : columns)]);
+    this.plot.setData([view.track.t, ...this.data(columns)]);
     this.values();
     if (label) this.describe(columns);
     if (!this.table.hidden) this.tabulate();
   }
 
-  columns() {
-    const empty = new Array(this.track.t.length).fill(null);
-    return this.drawn.map(({ name }) => this.track.columns.get(name) ?? empty);
+  column(name) {
+    return this.view.track.columns.get(name) ?? new Array(this.view.track.t.length).fill(null);
   }
 
-  // After a change of the colour scheme.
+  columns() {
+    return this.drawn.map(({ name }) => this.column(name));
+  }
+
+  data(columns) {
+    if (this.declared.stacked) return stack(columns);
+    if (!this.banded) return columns;
+    const extremes = this.drawn.flatMap(({ name }) => [
+      this.column(`${name}|max`),
+      this.column(`${name}|min`),
+    ]);
+    return [...columns, ...extremes];
+  }
+
+  // After a change of colours or units.
   forget() {
     this.plot?.destroy();
     this.plot = null;
-    if (this.now) this.draw(this.now, false);
+    if (this.view) this.draw(this.view, true);
   }
 
   rebuild(lines, shown) {
     this.plot?.destroy();
     Object.assign(this, { drawn: lines, shown });
-    const { unit, stacked, range } = this.declared;
+    const { stacked, range } = this.declared;
+    this.heat = isHeat(lines, range);
+    this.banded = this.view.coarse && !stacked && !this.heat && lines.length <= MOST_BANDS;
     const colours = lines.map(({ colour }) => css(`--line-${(colour % COLOURS) + 1}`));
-    const axis = {
-      stroke: css("--muted"),
-      font: "11px system-ui, sans-serif",
-      grid: { stroke: css("--rule"), width: 1 },
-      ticks: { show: false },
-    };
-    const binary = unit.startsWith("bytes");
     this.plot = new uPlot(
       {
         width: this.canvas.clientWidth || 300,
         height: HEIGHT,
         legend: { show: false },
-        cursor: { sync: { key: this.sync }, drag: { x: false, y: false }, points: { size: 5 } },
-        hooks: { setCursor: [(plot) => this.point(plot.cursor.idx)], draw: [(p) => this.limits(p)] },
-        scales: {
-          x: { time: true, range: () => [this.now - this.span, this.now] },
-          y: { range: range ?? ((_, low, high) => this.bounds(low, high)) },
+        cursor: this.cursor(),
+        hooks: {
+          setCursor: [(plot) => this.point(plot.cursor.idx)],
+          setSelect: [(plot) => this.select(plot)],
+          draw: [
+            ...(this.heat ? [stripes(lines, range, () => this.columns())] : []),
+            (plot) => this.limits(plot),
+          ],
         },
-        axes: [
-          { ...axis, values: (_, ts) => ts.map((t) => clock(new Date(t * 1000))), incrs: [60, 120], size: 24 },
-          {
-            ...axis,
-            size: 64,
-            ...(binary ? { incrs: BINARY_STEPS } : {}),
-            values: (_, vs) => vs.map((v) => formatRound(v, unit)),
-          },
-        ],
-        series: [
-          {},
-          ...lines.map(({ label, dash }, i) => ({
-            label,
-            stroke: colours[i],
-            width: stacked ? 1 : 1.5,
-            points: { show: true, size: 4, width: 1, filter: alone },
-            ...(stacked && i === 0 ? { fill: `${colours[i]}99` } : {}),
-            ...(dash ? { dash: [4, 3] } : {}),
-          })),
-        ],
-        bands: stacked
-          ? lines.slice(1).map((_, i) => ({ series: [i + 2, i + 1], fill: `${colours[i + 1]}99` }))
-          : [],
+        ...scales(this.declared, () => this.view, this.heat ? lines : null),
+        ...this.series(lines, colours),
       },
-      [[], ...lines.map(() => [])],
+      [[], ...lines.map(() => []), ...(this.banded ? lines.flatMap(() => [[], []]) : [])],
       this.canvas,
     );
-    this.legend.replaceChildren(
-      ...lines.map(({ label, dash }, i) => {
-        const swatch = make("i", { className: dash ? "dashed" : "" });
-        swatch.style.setProperty("border-color", colours[i]);
-        return make("li", {}, swatch, ` ${label} `, make("b"));
-      }),
-    );
+    this.legend.set(lines, colours, this.heat);
   }
 
-  bounds(low, high) {
-    if (low === null || high === null) return [0, 1];
-    if (FLOATING.has(this.declared.unit)) return uPlot.rangeNum(low, high, 0.2, true);
-    return [Math.min(low, 0), high > 0 ? high * 1.1 : 1];
+  cursor() {
+    const moves = (type) => type.startsWith("mousemove") || type === "mouseleave";
+    return {
+      sync: { key: "health", filters: { pub: moves } },
+      drag: { x: true, y: false, setScale: false },
+      points: { size: 5, show: !this.heat },
+      bind: { dblclick: () => () => this.on.live() },
+    };
   }
 
-  // Thresholds, as dashed lines across.
+  series(lines, colours) {
+    const { stacked } = this.declared;
+    const series = lines.map(({ label, dash }, i) => ({
+      label,
+      stroke: colours[i],
+      width: stacked ? 0 : 1.5,
+      points: { show: true, size: 4, width: 1, filter: alone },
+      ...(stacked && i === 0 ? { fill: `${colours[i]}cc` } : {}),
+      ...(dash ? { dash: [4, 3] } : {}),
+      ...(this.heat ? { paths: () => null, points: { show: false } } : {}),
+    }));
+    const bands = stacked
+      ? lines.slice(1).map((_, i) => ({ series: [i + 2, i + 1], fill: `${colours[i + 1]}cc` }))
+      : [];
+    for (let i = 0; this.banded && i < lines.length; i += 1) {
+      series.push({ points: { show: false } }, { points: { show: false } });
+      const at = 1 + lines.length + 2 * i;
+      bands.push({ series: [at, at + 1], fill: `${colours[i]}33` });
+    }
+    return { series: [{}, ...series], bands };
+  }
+
+  // Thresholds, as dashed lines across, with their values.
   limits(plot) {
     const { ctx, bbox } = plot;
+    const pxRatio = devicePixelRatio;
+    const { stacked, limits, unit } = this.declared;
+    const taken = [];
     ctx.save();
-    ctx.strokeStyle = css("--muted");
-    ctx.setLineDash([2, 4]);
-    for (const limit of this.declared.stacked ? [] : this.declared.limits) {
-      if (limit < plot.scales.y.min || limit > plot.scales.y.max) continue;
-      const y = Math.round(plot.valToPos(limit, "y", true));
+    ctx.textAlign = "left";
+    ctx.font = `${11 * pxRatio}px ${css("--sans")}`;
+    for (const { at, severity } of stacked || this.heat ? [] : limits) {
+      if (at < plot.scales.y.min || at > plot.scales.y.max) continue;
+      const y = Math.round(plot.valToPos(at, "y", true));
+      ctx.strokeStyle = ctx.fillStyle = css(`--${severity}`);
+      ctx.setLineDash([2 * pxRatio, 4 * pxRatio]);
       ctx.beginPath();
       ctx.moveTo(bbox.left, y);
       ctx.lineTo(bbox.left + bbox.width, y);
       ctx.stroke();
+      if (taken.some((other) => Math.abs(other - y) < LABEL_PIXELS * pxRatio)) continue;
+      taken.push(y);
+      const below = y - bbox.top < LABEL_PIXELS * pxRatio;
+      ctx.textBaseline = below ? "top" : "bottom";
+      const text = `${words(`chart.${severity}`)} ${formatRound(at, unit)}`;
+      ctx.fillText(text, bbox.left + 4 * pxRatio, y + (below ? 2 : -1) * pxRatio);
     }
     ctx.restore();
+  }
+
+  select(plot) {
+    const { left, width } = plot.select;
+    if (width < 3) return;
+    plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    this.on.zoom(plot.posToVal(left, "x"), plot.posToVal(left + width, "x"));
   }
 
   resize() {
@@ -203,33 +235,32 @@ export class Chart {
   point(index) {
     this.at = index ?? null;
     this.values();
+    this.on.point(this.at === null ? null : this.view.track.t[this.at]);
   }
 
   words(value) {
-    return typeof value === "number" ? formatNumber(value, this.declared.unit) : "no data";
+    return typeof value === "number" ? formatNumber(value, this.declared.unit) : words("no_data");
   }
 
   // The legend's values: at the cursor, or else the newest.
   values() {
-    const index = this.at ?? this.track.t.length - 1;
-    const columns = this.columns();
-    [...this.legend.children].forEach((item, i) => {
-      const text = this.words(columns[i]?.[index]);
-      const place = item.lastElementChild;
-      if (place.textContent !== text) place.textContent = text;
-    });
+    const index = this.at ?? this.view.track.t.length - 1;
+    this.legend.values(this.columns().map((column) => column[index]), (value) => this.words(value));
   }
 
   describe(columns) {
-    const parts = this.drawn.map(({ label }, i) => {
+    const lines = this.drawn.map(({ label }, i) => {
       const known = columns[i].filter((value) => value !== null);
-      if (!known.length) return `${label}: no data`;
-      return (
-        `${label}: now ${this.words(columns[i].at(-1))}, lowest ${this.words(Math.min(...known))}, ` +
-        `highest ${this.words(Math.max(...known))}`
-      );
+      if (!known.length) return words("chart.line_none", { label });
+      return words("chart.line", {
+        label,
+        now: this.words(columns[i].at(-1)),
+        low: this.words(Math.min(...known)),
+        high: this.words(Math.max(...known)),
+      });
     });
-    const label = `${this.declared.title}, last ${this.span / 60} minutes. ${parts.join("; ")}`;
+    const { title } = this.declared;
+    const label = words("chart.label", { title, window: this.view.words, lines: lines.join("; ") });
     this.canvas.setAttribute("aria-label", label);
   }
 
@@ -239,24 +270,9 @@ export class Chart {
     if (!this.table.hidden) this.tabulate();
   }
 
-  // Newest first, one row for every ten seconds.
   tabulate() {
-    const columns = this.columns();
-    const head = make("tr", {}, ...["Time", ...this.drawn.map((l) => l.label)].map((text) =>
-      make("th", { scope: "col", textContent: text }),
-    ));
-    const rows = [];
-    let next = Infinity;
-    for (let i = this.track.t.length - 1; i >= 0; i -= 1) {
-      const t = this.track.t[i];
-      if (t > next) continue;
-      next = t - TABLE_STEP_SECONDS + 0.5;
-      const cells = columns.map((column) => make("td", { textContent: this.words(column[i]) }));
-      const time = clock(new Date(t * 1000), true);
-      rows.push(make("tr", {}, make("th", { scope: "row", textContent: time }), ...cells));
-    }
-    const kept = this.table.scrollTop;
-    this.table.replaceChildren(make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)));
-    this.table.scrollTop = kept;
+    const scrolled = this.table.scrollTop;
+    this.table.replaceChildren(tabulate(this.view, this.drawn, (value) => this.words(value)));
+    this.table.scrollTop = scrolled;
   }
 }

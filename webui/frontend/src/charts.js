@@ -1,62 +1,154 @@
-// The charts that the catalogue declares, drawn by uPlot; loaded when the figures are live.
+// The charts that the catalogue declares, on one time axis; loaded when the figures are live.
 
-import uPlot from "uplot";
 import { Chart } from "./chart.js";
+import { make, write } from "./elements.js";
+import { Traces } from "./traces.js";
 import { Track } from "./track.js";
+import { LIVE_SECONDS, Window } from "./window.js";
+import { clock, dayAndClock } from "./units.js";
+import { words } from "./words.js";
 
-const REDRAW_LABELS_SECONDS = 15;
+const DESCRIBE_SECONDS = 15;
+const POINTS = 720;
+const REFRESH_SHARE = 1 / 120; // of the span: how old coarse points may get
+const REFRESH_LEAST = 10;
 
 export class Charts {
-  constructor(plan, span) {
-    const section = document.getElementById("charts");
-    const place = section.querySelector(".charts");
-    const cursor = uPlot.sync("health");
-    this.tracks = new Map();
+  // `ask` gives the history for a query, as the server answers it.
+  constructor({ ranges, metrics }, ask) {
+    this.ask = ask;
+    this.section = document.getElementById("charts");
+    this.caption = document.getElementById("window");
     this.charts = [];
-    this.labelled = 0;
+    this.live = new Map();
+    this.byName = new Map();
+    this.loaded = null; // tracks by state, of a window that the live ones do not hold
+    this.coarse = false;
+    this.asked = 0;
+    this.described = 0;
+    this.pointed = null;
+    this.now = 0;
+    const place = this.section.querySelector(".charts");
     place.textContent = "";
-    for (const metric of plan.filter((m) => m.charts.length)) {
-      const track = new Track(metric.interval, span);
-      this.tracks.set(metric.state, { track, charts: metric.charts });
-      for (const declared of metric.charts) {
-        this.charts.push(new Chart(place, declared, track, { span, sync: cursor.key }));
-      }
+    const on = {
+      zoom: (from, to) => this.window.set(from, to),
+      live: () => this.window.back(),
+      point: (time) => this.point(time),
+    };
+    for (const { name, state, interval, charts, traced } of metrics) {
+      if (!charts.length && !traced.length) continue;
+      const track = new Track(interval, LIVE_SECONDS);
+      this.live.set(state, { interval, charts, traced, track });
+      this.byName.set(name, this.live.get(state));
+      for (const declared of charts) this.charts.push([state, new Chart(place, declared, on)]);
     }
-    section.hidden = this.charts.length === 0;
-    addEventListener("themechange", () => this.charts.forEach((chart) => chart.forget()));
+    this.section.hidden = this.charts.length === 0;
+    this.window = new Window(this.section, ranges, () => this.now, () => this.turned());
+    this.traces = new Traces(document, this.byName);
+    this.forget = () => this.charts.forEach(([, chart]) => chart.forget());
+    addEventListener("themechange", this.forget);
+  }
+
+  // When another page's charts take their place.
+  close() {
+    removeEventListener("themechange", this.forget);
+    this.window.close();
   }
 
   // What a sample says for the charts of its metric.
   add(state, sample, time) {
-    const found = this.tracks.get(state);
+    const found = this.live.get(state);
     if (!found) return;
-    const values = new Map();
+    const values = new Map(found.traced.map((name) => [name, sample?.[name] ?? null]));
     for (const { rows, series } of found.charts) {
-      if (rows) {
-        for (const row of sample?.[rows] ?? []) {
-          for (const { name } of series) values.set(`${rows}[${row.key}].${name}`, row[name] ?? null);
-        }
-      } else for (const { name } of series) values.set(name, sample?.[name] ?? null);
+      for (const { name } of series) {
+        if (!rows) values.set(name, sample?.[name] ?? null);
+        else for (const row of sample?.[rows] ?? []) values.set(`${rows}[${row.key}].${name}`, row[name] ?? null);
+      }
     }
     found.track.add(time, values);
+    if (this.window.live) this.loaded?.get(state)?.add(time, values);
   }
 
-  // `history` maps full series names to columns.
-  fill(history, now) {
-    for (const [state, { track }] of this.tracks) {
-      const own = Object.entries(history)
-        .filter(([name]) => name.startsWith(`${state}.`))
-        .map(([name, columns]) => [name.slice(state.length + 1), columns]);
-      track.fill(Object.fromEntries(own));
+  // What the collector has kept, before and beside what comes live.
+  async refill(now) {
+    this.now = now;
+    const { series } = await this.ask({ seconds: LIVE_SECONDS });
+    for (const [state, { track }] of this.live) track.fill(own(series, state));
+    if (!this.window.isPlain) await this.load();
+    this.described = 0;
+    this.draw(this.now);
+  }
+
+  // The window is another one: what is there is drawn at once, the rest when it has come.
+  turned() {
+    if (this.window.isPlain) this.loaded = null;
+    else this.load();
+    this.described = 0;
+    this.draw(this.now, true);
+  }
+
+  async load() {
+    const asked = (this.asked += 1);
+    const { from, to } = this.window.bounds(this.now);
+    this.loadedAt = this.now;
+    try {
+      const answer = await this.ask({ start: from, end: to, points: POINTS });
+      if (asked !== this.asked || this.window.isPlain) return;
+      this.coarse = answer.resolution_seconds !== null;
+      this.loaded = new Map(
+        [...this.live].map(([state, { interval }]) => {
+          const track = new Track(Math.max(interval, answer.resolution_seconds ?? 0), to - from);
+          track.fill(own(answer.series, state));
+          return [state, track];
+        }),
+      );
+      this.failed = "";
+    } catch (error) {
+      if (asked === this.asked) this.failed = words("range.failed", { reason: error.message });
     }
-    this.labelled = 0;
-    this.draw(now);
+    this.draw(this.now, true);
   }
 
-  draw(now) {
+  draw(now, anew = false) {
+    this.now = now;
     if (document.hidden) return;
-    const label = Math.abs(now - this.labelled) >= REDRAW_LABELS_SECONDS;
-    if (label) this.labelled = now;
-    for (const chart of this.charts) chart.draw(now, label);
+    this.traces.draw(now, LIVE_SECONDS);
+    const { live } = this.window;
+    if (!live && !anew) return;
+    const { from, to } = this.window.bounds(now);
+    if (live && this.loaded) {
+      const age = now - this.loadedAt;
+      if (age > Math.max((to - from) * REFRESH_SHARE, REFRESH_LEAST)) this.load();
+    }
+    const label = Math.abs(now - this.described) >= DESCRIBE_SECONDS;
+    if (label) this.described = now;
+    this.caption.classList.toggle("stale", Boolean(this.failed));
+    const words_ = this.window.words(now);
+    for (const [state, chart] of this.charts) {
+      const track = this.loaded?.get(state) ?? this.live.get(state).track;
+      chart.draw({ track, from, to, coarse: this.coarse && Boolean(this.loaded), words: words_ }, label);
+    }
+    this.say();
+  }
+
+  point(time) {
+    this.pointed = time;
+    this.say();
+  }
+
+  // What the charts show: the time at the cursor, or the window.
+  say() {
+    const { from, to } = this.window.bounds(this.now);
+    const at = to - from > 86400 ? dayAndClock : (date) => clock(date, true);
+    const text = this.pointed ? at(new Date(this.pointed * 1000)) : this.window.words(this.now);
+    write(this.caption, this.failed && !this.pointed ? this.failed : text);
   }
 }
+
+const own = (series, state) =>
+  Object.fromEntries(
+    Object.entries(series)
+      .filter(([name]) => name.startsWith(`${state}.`))
+      .map(([name, columns]) => [name.slice(state.length + 1), columns]),
+  );

@@ -1,6 +1,6 @@
 // The list of all hosts: writes what has changed, judges its freshness, sorts it calmly, sifts it.
 
-import { write } from "./cards.js";
+import { write } from "./elements.js";
 import { format, formatNumber } from "./units.js";
 import { showVerdict } from "./verdict.js";
 

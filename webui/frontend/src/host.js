@@ -1,10 +1,15 @@
 // One host's page: applies what comes to what the server has drawn, and judges its freshness.
 
-import { Card, write } from "./cards.js";
-import { clock } from "./units.js";
-import { judge, showProblems, showVerdict } from "./verdict.js";
+import { Card } from "./cards.js";
+import { Skew } from "./clock.js";
+import { write } from "./elements.js";
+import { Problems } from "./problems.js";
+import { clock, formatNumber } from "./units.js";
+import { coverage, judge, showVerdict } from "./verdict.js";
+import { words } from "./words.js";
 
 const STALE_AFTER_SECONDS = 3;
+const ONSET_SECONDS = [120, 180]; // before and after a problem's beginning
 const STATUS_PATH = "collector.metrics.";
 
 const at = (state, path) => path.split(".").reduce((node, key) => node?.[key], state);
@@ -18,20 +23,24 @@ export class Host {
     this.now = new Date();
     this.health = null;
     this.charts = null;
+    this.skew = new Skew();
     const plan = document.getElementById("plan");
-    this.plan = plan ? JSON.parse(plan.textContent) : [];
+    this.plan = plan ? JSON.parse(plan.textContent) : { ranges: [], metrics: [] };
     const absent = new Map(
       [...main.querySelectorAll("[data-absent]")].map((e) => [e.dataset.absent, e]),
     );
-    const cards = new Map(
+    this.cards = new Map(
       [...main.querySelectorAll("[data-metric]")].map((element) => {
         const name = element.dataset.metric;
         return [name, new Card(element, absent.get(name))];
       }),
     );
-    this.cards = cards;
-    this.byState = new Map(this.plan.map((metric) => [metric.state, cards.get(metric.name)]));
-    this.units = (name, field) => this.plan.find((m) => m.name === name)?.units[field];
+    this.plans = new Map(this.plan.metrics.map((metric) => [metric.name, metric]));
+    this.byState = new Map(this.plan.metrics.map((m) => [m.state, this.cards.get(m.name)]));
+    this.problems = new Problems(
+      (name) => ({ plan: this.plans.get(name), sample: this.cards.get(name)?.sample }),
+      (time) => this.showOnset(time),
+    );
   }
 
   // The whole state, on every start and every new start.
@@ -52,10 +61,11 @@ export class Host {
     this.heard = performance.now();
     this.link = "live";
     this.now = new Date(time);
+    this.skew.add(this.now.getTime(), Date.now());
     for (const [path, data, own] of events) this.apply(path, data, own ?? time);
     if (this.health?.problems?.length) this.showHealth();
     this.charts?.draw(this.now / 1000);
-    document.getElementById("beat").style.transform = `rotate(${this.now.getSeconds() * 6}deg)`;
+    this.beat();
     this.judge();
   }
 
@@ -78,8 +88,36 @@ export class Host {
   }
 
   showHealth() {
-    showProblems(this.health, this.units, this.now);
+    write(document.getElementById("coverage"), coverage(this.health?.checks));
+    this.problems.show(this.health?.problems ?? [], this.now);
     this.judge();
+  }
+
+  showOnset(time) {
+    const [before, after] = ONSET_SECONDS;
+    this.charts?.window.set(time - before, time + after);
+    const smooth = matchMedia("(prefers-reduced-motion: no-preference)").matches;
+    const section = document.getElementById("charts");
+    section.scrollIntoView({ behavior: smooth ? "smooth" : "instant" });
+    section.querySelector("button").focus({ preventScroll: true });
+  }
+
+  // After a change of units.
+  again() {
+    for (const card of this.cards.values()) card.again();
+    this.charts?.forget();
+    this.showHealth();
+  }
+
+  // The second hand, and what it is worth.
+  beat() {
+    document.getElementById("beat").style.transform = `rotate(${this.now.getSeconds() * 6}deg)`;
+    const { seconds } = this.skew;
+    const notice = document.getElementById("clock");
+    notice.hidden = !seconds;
+    if (!seconds) return;
+    const long = formatNumber(Math.round(Math.abs(seconds)), "seconds").replace(/\.\d+/, "");
+    write(notice, words(seconds > 0 ? "clock.ahead" : "clock.behind", { long }));
   }
 
   get silent() {
@@ -93,9 +131,9 @@ export class Host {
     const stale = seen && (this.link === "stale" || silent > STALE_AFTER_SECONDS);
     const link = !seen ? "connecting" : stale ? "stale" : "live";
     this.main.classList.toggle("stale", stale);
-    const words = { connecting: "Connecting", live: `Live ${clock(this.now, true)}` };
     const label = document.getElementById("link");
-    write(label, words[link] ?? `No data for ${Math.floor(silent)} s`);
+    const values = { time: clock(this.now, true), seconds: Math.floor(silent) };
+    write(label, words(`link.${link}`, values));
     label.parentElement.dataset.status = link;
     const refused = link === "connecting" && this.main.dataset.refused === "true";
     const verdict = judge(refused ? "refused" : link, silent, this.health);

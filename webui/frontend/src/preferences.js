@@ -1,6 +1,8 @@
 // What the reader has chosen, remembered in cookies of this address: the server draws with them
 // too, so that nothing flickers. A browser that keeps none forgets the choice, no more.
 
+import { words } from "./words.js";
+
 const YEAR_SECONDS = 31536000;
 const base = new URL(document.body.dataset.root || "./", location.href);
 
@@ -22,25 +24,37 @@ export const remember = (name, value) => {
   }
 };
 
-const THEMES = ["auto", "light", "dark"];
-
-// A button that goes through the colour schemes; `changed` is told when another is shown.
-export const switchTheme = (button, changed) => {
-  const root = document.documentElement;
-  const label = button.querySelector("span");
-  const show = (theme) => {
-    if (theme === "auto") delete root.dataset.theme;
-    else root.dataset.theme = theme;
-    button.dataset.theme = theme;
-    label.textContent = button.dataset[`label${theme[0].toUpperCase()}${theme.slice(1)}`];
+// A button that goes through `values`, the first of which is what it is without a choice.
+const cycle = (button, name, values, chosen) => {
+  const show = (value) => {
+    button.dataset.value = value;
+    button.querySelector("span").textContent = words(`${name}.${value}`);
+    chosen(value);
   };
-  show(THEMES.includes(recall("theme")) ? recall("theme") : "auto");
+  show(values.includes(recall(name)) ? recall(name) : values[0]);
   button.hidden = false;
   button.addEventListener("click", () => {
-    const next = THEMES[(THEMES.indexOf(button.dataset.theme) + 1) % THEMES.length];
-    remember("theme", next === "auto" ? null : next);
+    const next = values[(values.indexOf(button.dataset.value) + 1) % values.length];
+    remember(name, next === values[0] ? null : next);
     show(next);
+  });
+};
+
+// `changed` is told when another scheme is shown.
+export const switchTheme = (button, changed) => {
+  const root = document.documentElement;
+  cycle(button, "theme", ["auto", "light", "dark"], (theme) => {
+    if (theme === "auto") delete root.dataset.theme;
+    else root.dataset.theme = theme;
     changed();
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
+};
+
+// Network rates in bytes or bits.
+export const switchRates = (button, changed) => {
+  cycle(button, "rates", ["bytes", "bits"], (rates) => {
+    document.documentElement.dataset.rates = rates;
+    changed();
+  });
 };

@@ -11,8 +11,11 @@ export class Track {
   // `values` maps series names to numbers or null; times are seconds since 1970.
   add(t, values) {
     const last = this.t.at(-1);
-    if (last !== undefined && t <= last) this.cut(t); // the same sample again, or a clock set back
-    else if (last !== undefined && t - last >= 3 * this.interval) {
+    if (last !== undefined && t <= last) {
+      this.cut(t); // the same sample again, or a clock set back: then what was known breaks off
+      const kept = this.t.at(-1);
+      if (kept !== undefined && t < last) this.push((kept + t) / 2, new Map());
+    } else if (last !== undefined && t - last >= 3 * this.interval) {
       this.push(last + this.interval, new Map()); // nothing is known of that time: a break
     }
     this.push(t, values);
@@ -20,14 +23,16 @@ export class Track {
     if (gone > 0) for (const column of [this.t, ...this.columns.values()]) column.splice(0, gone);
   }
 
-  // What the collector has kept, before what has come live since.
+  // What the collector has kept, before what has come live since. Of joined samples there are the
+  // lowest and the highest too, as columns of their own.
   fill(series) {
     const live = this.t.map((t, i) => [t, new Map([...this.columns].map(([n, c]) => [n, c[i]]))]);
     const points = new Map();
-    for (const [name, { t, avg }] of Object.entries(series)) {
+    for (const [name, { t, avg, min, max }] of Object.entries(series)) {
       t.forEach((time, i) => {
         if (!points.has(time)) points.set(time, new Map());
-        points.get(time).set(name, avg[i]);
+        const values = points.get(time).set(name, avg[i]);
+        if (min) values.set(`${name}|min`, min[i]).set(`${name}|max`, max[i]);
       });
     }
     this.t = [];

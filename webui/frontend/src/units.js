@@ -1,6 +1,8 @@
 // Values as text. health_webui/units.py does the same; tests hold both to one table.
 // At most three significant digits. A value that is not known has no text here.
 
+import { words } from "./words.js";
+
 const BINARY = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 const DECIMAL = ["", "k", "M", "G", "T"];
 
@@ -57,7 +59,19 @@ const FORMATS = {
   rpm: (v) => `${fixed(v, 0)} rpm`,
 };
 
-export const formatNumber = (value, unit) => (FORMATS[unit] ?? count)(value);
+const BITS_PER_BYTE = 8;
+const root = globalThis.document?.documentElement;
+
+// Whether the reader has chosen bits per second. It stands in the page because two bundles ask.
+const inBits = (unit) => unit === "bytes_per_second" && root?.dataset.rates === "bits";
+
+// Whether round figures are powers of two.
+export const isBinary = (unit) => unit.startsWith("bytes") && !inBits(unit);
+
+export const formatNumber = (value, unit) =>
+  inBits(unit)
+    ? FORMATS.bits_per_second(value * BITS_PER_BYTE)
+    : (FORMATS[unit] ?? count)(value);
 
 // For limits and axes: 90 % rather than 90.0 %.
 export const formatRound = (value, unit) => formatNumber(value, unit).replace(/\.0+(?= |$)/, "");
@@ -68,12 +82,15 @@ const pad = (number) => String(number).padStart(2, "0");
 export const clock = (date, withSeconds = false) =>
   `${pad(date.getHours())}:${pad(date.getMinutes())}${withSeconds ? `:${pad(date.getSeconds())}` : ""}`;
 
+// For axes of more than a day.
+export const dayAndClock = (date) => `${pad(date.getMonth() + 1)}-${pad(date.getDate())} ${clock(date)}`;
+
 export const dateAndClock = (date) =>
   `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())} ${clock(date)}`;
 
 const FORMS = {
   text: (value) => String(value),
-  flag: (value) => (typeof value === "boolean" ? (value ? "Yes" : "No") : null),
+  flag: (value) => (typeof value === "boolean" ? words(value ? "yes" : "no") : null),
   time: (value) => {
     const date = new Date(value);
     return Number.isNaN(date.getTime()) ? null : dateAndClock(date);

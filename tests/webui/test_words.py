@@ -1,0 +1,51 @@
+"""The words in one place: every key asked for is there, and every one there is asked for."""
+
+import json
+import re
+
+from health_webui.words import for_script, words
+
+from tests.running import ROOT
+
+WEBUI = ROOT / "webui/health_webui"
+PARTS = json.loads((WEBUI / "words.json").read_text(encoding="utf-8"))
+SOURCES = [*WEBUI.glob("*.py"), *(WEBUI / "templates").glob("*.html")]
+DYNAMIC = {"theme", "rates"}  # a button's name and its value
+SCRIPTS = [*(ROOT / "webui/frontend/src").glob("*.js")]
+
+
+def quoted(paths: list) -> set[str]:  # type: ignore[type-arg]
+    """All that stands in quotes, with what is put together reduced to its constant beginning."""
+    text = "\n".join(path.read_text(encoding="utf-8") for path in paths)
+    return {re.split(r"[{$]", s)[0] for s in re.findall(r"[\"'`]([a-z][^\"'`\s]*)[\"'`]", text)}
+
+
+def used(key: str, literals: set[str]) -> bool:
+    begin = key.rpartition(".")[0]
+    return key in literals or f"{begin}." in literals or begin in DYNAMIC
+
+
+def test_every_word_is_used_where_its_part_says() -> None:
+    server, script = quoted(SOURCES), quoted(SCRIPTS)
+    for key in PARTS["common"]:
+        assert used(key, server), key
+        assert used(key, script), key
+    for key in PARTS["script"]:
+        assert used(key, script), key
+    for key in PARTS["page"]:
+        assert used(key, server), key
+
+
+def test_what_the_script_asks_for_it_is_given() -> None:
+    given = json.loads(for_script())
+    for path in SCRIPTS:
+        asked = re.findall(r"\bwords\(\"([a-z._]+)\"", path.read_text(encoding="utf-8"))
+        assert set(asked) <= set(given), path
+
+
+def test_parts_do_not_overlap_and_values_fill_their_places() -> None:
+    keys = [key for part in PARTS.values() for key in part]
+    assert len(keys) == len(set(keys))
+    assert words("coverage.absent", known=8, total=9, count=4) == (
+        "8 of 9 checks; 4 do not apply here"
+    )

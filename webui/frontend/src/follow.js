@@ -1,0 +1,82 @@
+// Follows one host: snapshot, then frames; history for its charts; again after every interruption.
+
+import { Host } from "./host.js";
+import { switchRates } from "./preferences.js";
+import { offerWall } from "./wall.js";
+
+const RECONNECT_AFTER_SECONDS = 6;
+const CHARTS_DELAY = 30; // milliseconds: the figures go first
+const CHARTS_AGAIN = 2000;
+
+const main = () => document.getElementById("main");
+
+// `page` has what is common to all pages: base, charts (the address of their code), redraw and
+// isOutdated.
+export const followHost = (socket, page) => {
+  let host = new Host(main());
+  let filling = 0;
+  let reconnected = performance.now();
+
+  const start = async (snapshot) => {
+    if (snapshot.error || page.isOutdated(snapshot)) return location.reload();
+    const { page: drawn, refused } = main().dataset;
+    if ((snapshot.page ?? "") !== drawn || String(snapshot.refused) !== refused) {
+      if (!(await page.redraw())) return undefined;
+      host.charts?.close();
+      host = new Host(main());
+    }
+    host.snapshot(snapshot);
+    if (host.link === "live") fillCharts();
+    return undefined;
+  };
+
+  const history = async (query) => {
+    const key = encodeURIComponent(main().dataset.follow);
+    const address = new URL(`api/v1/hosts/${key}/history`, page.base);
+    address.search = new URLSearchParams(query);
+    const response = await fetch(address);
+    const answer = await response.json();
+    if (!response.ok) throw new Error(answer.message ?? response.statusText);
+    return answer;
+  };
+
+  // The charts' code is a bundle of its own. Asked again until it comes, as long as the link is up.
+  const fillCharts = (delay = CHARTS_DELAY) => {
+    clearTimeout(filling);
+    filling = setTimeout(async () => {
+      try {
+        const wanted = host;
+        if (!wanted.plan.metrics.some((metric) => metric.charts.length + metric.traced.length)) return;
+        const { Charts } = await import(new URL(page.charts, page.base));
+        wanted.charts ??= new Charts(wanted.plan, history);
+        await wanted.charts.refill(wanted.now / 1000);
+      } catch {
+        if (socket.connected && host.link === "live") fillCharts(CHARTS_AGAIN);
+      }
+    }, delay);
+  };
+
+  socket.on("connect", () => socket.emit("follow", main().dataset.follow, start));
+  socket.on("snapshot", start);
+  socket.on("frame", (frame) => host.frame(frame));
+  socket.on("link", (link) => {
+    const before = host.link;
+    host.setLink(link);
+    if (link.status === "live" && before !== "live") fillCharts();
+  });
+
+  const check = () => {
+    const link = host.judge();
+    // Silence without a word of why: the connection may be dead without having been closed.
+    const since = (performance.now() - reconnected) / 1000;
+    const long = Math.min(host.silent, since) > RECONNECT_AFTER_SECONDS;
+    if (link === "stale" && host.link === "live" && socket.connected && long) {
+      reconnected = performance.now();
+      socket.io.engine.close();
+    }
+  };
+  setInterval(check, 250);
+  document.addEventListener("visibilitychange", check);
+  switchRates(document.getElementById("rates"), () => host.again());
+  offerWall(document.getElementById("wall"));
+};

@@ -1,0 +1,119 @@
+// The list of problems: value against limit, since when, what stands behind it, what to do.
+// As problem.py, which draws it first.
+
+import { write } from "./elements.js";
+import { clock, dateAndClock, format, formatNumber, formatRound } from "./units.js";
+import { setShape } from "./verdict.js";
+import { words } from "./words.js";
+
+const MOST_EVIDENCE = 4;
+const MOST_SHOWN = 5;
+const HEADROOM = 1.25; // of a measure without a natural whole
+
+const instant = (text) => {
+  const date = new Date(text ?? NaN);
+  return Number.isNaN(date.getTime()) ? null : date;
+};
+
+// "since 12:03, for 7 min", by the collector's own clock.
+const since = (date, now) => {
+  if (!date) return "";
+  const passed = Math.max((now - date) / 1000, 0);
+  const when = passed < 43200 ? clock(date) : dateAndClock(date);
+  const long = passed < 60 ? `${Math.floor(passed)} s` : formatNumber(passed, "seconds");
+  return words("problem.since_for", { when, long });
+};
+
+const say = (element, text) => {
+  element.hidden = !text;
+  write(element, text);
+};
+
+const showMeasure = (element, { value, threshold }, unit) => {
+  const judged = unit && typeof value === "number" && typeof threshold === "number";
+  element.hidden = !judged;
+  if (!judged) return;
+  const limit = formatRound(threshold, unit);
+  const text = words("problem.limit", { value: formatNumber(value, unit), limit });
+  write(element.querySelector("span"), text);
+  const whole = unit === "percent" ? 100 : HEADROOM * Math.max(value, threshold);
+  const bar = element.querySelector("svg");
+  bar.toggleAttribute("hidden", whole <= 0 || value < 0 || threshold < 0);
+  const share = (part) => `${Math.min((100 * part) / whole, 100)}%`;
+  bar.querySelector(".fill").setAttribute("width", share(value));
+  bar.querySelector(".tick").setAttribute("x", share(threshold));
+};
+
+const evidence = (problem, rule, sample) => {
+  if (rule.meaning) return rule.meaning;
+  const about = rule.rows ? sample?.[rule.rows]?.find((row) => row.key === problem.row) : sample;
+  const known = rule.evidence
+    .map(({ name, label, form }) => [label, format(about?.[name], form)])
+    .filter(([, text]) => text !== null)
+    .slice(0, MOST_EVIDENCE)
+    .map(([label, text]) => `${label} ${text}`)
+    .join(", ");
+  if (!rule.rows) return known;
+  const subject = `${rule.subject} ${problem.row}`.trim();
+  return known ? `${subject}: ${known}` : subject;
+};
+
+export class Problems {
+  // `lookUp(metric)` gives its plan and newest sample; `onset(time)` shows the charts then.
+  constructor(lookUp, onset) {
+    this.section = document.getElementById("problems");
+    this.lookUp = lookUp;
+    this.section?.addEventListener("click", (event) => {
+      const time = instant(event.target.closest("[data-onset]")?.dataset.onset);
+      if (time) onset(time / 1000);
+    });
+    this.more = document.getElementById("more");
+    this.more?.addEventListener("click", () => this.fold(this.more.ariaExpanded === "true"));
+  }
+
+  // A few say enough; the rest on demand.
+  fold(folded) {
+    const list = this.section.querySelector("ul");
+    const rest = list.children.length - MOST_SHOWN;
+    list.classList.toggle("all", !folded);
+    this.more.hidden = rest <= 0;
+    this.more.ariaExpanded = String(!folded);
+    write(this.more, words(folded ? "problem.more" : "problem.fewer", { count: rest }));
+  }
+
+  show(problems, now) {
+    if (!this.section) return;
+    const list = this.section.querySelector("ul");
+    const template = this.section.querySelector("template").content.firstElementChild;
+    this.section.hidden = problems.length === 0;
+    while (list.children.length > problems.length) list.lastElementChild.remove();
+    problems.forEach((problem, index) => {
+      const item = list.children[index] ?? list.appendChild(template.cloneNode(true));
+      this.fill(item, problem, now);
+    });
+    this.fold(!list.classList.contains("all"));
+  }
+
+  fill(item, problem, now) {
+    const severity = problem.severity === "critical" ? "critical" : "warning";
+    const { plan, sample } = this.lookUp(problem.metric) ?? {};
+    const rule = plan?.rules.find(
+      ({ field, rows }) => field === problem.field && Boolean(rows) === (problem.row !== null),
+    );
+    const begun = instant(problem.since);
+    item.dataset.severity = severity;
+    setShape(item, severity);
+    write(item.querySelector("strong"), `${words(`verdict.${severity}`)}:`);
+    write(item.querySelector("[data-reason]"), problem.reason);
+    showMeasure(item.querySelector(".measure"), problem, rule?.unit);
+    write(item.querySelector(".since"), since(begun, now));
+    say(item.querySelector(".evidence"), rule ? evidence(problem, rule, sample) : "");
+    say(item.querySelector(".advice"), rule?.advice ?? "");
+    const link = item.querySelector("a");
+    link.href = `#metric-${problem.metric}`;
+    write(link.querySelector(".hidden"), ` ${problem.reason}`);
+    const button = item.querySelector("button");
+    button.hidden = !begun;
+    button.dataset.onset = problem.since ?? "";
+  }
+}
