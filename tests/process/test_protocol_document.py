@@ -167,7 +167,7 @@ def test_get(client: PlainClient) -> None:
 
 def check_fields(fields: list[dict[str, Any]]) -> None:
     for field in fields:
-        members = {"name", "kind", "doc"}
+        members = {"name", "kind", "doc", "label"}
         more = {
             "gauge": {"unit", "history"},
             "text": set(),
@@ -204,7 +204,8 @@ def test_describe(client: PlainClient) -> None:
         )  # fmt: skip
         check_fields(metric["fields"])
         for rule in metric["rules"]:
-            thresholds = {"warning", "critical"} if rule["kind"] != "raised" else {"severity"}
+            judged = {"warning", "critical", "advice"}
+            thresholds = judged if rule["kind"] != "raised" else {"severity"}
             assert rule["kind"] in ("above", "below", "raised")
             assert set(rule) == {"kind", "field", "rows"} | thresholds
         more = {
