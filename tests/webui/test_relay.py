@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from health_webui.relay import GATHER_SECONDS, LAST_SECONDS, FrameBuffer, Relay
+from health_webui.relay import GATHER_SECONDS, LAST_SECONDS, QUIET_SECONDS, FrameBuffer, Relay
 from health_wire import CollectorTimeout, Event, Link, Snapshot, Update, tree
 
 from tests.webui.sample import DESCRIBED, follower
@@ -108,7 +108,7 @@ def test_events_that_arrive_together_are_one_message_to_the_hosts_room(scene: Sc
     assert [(name, frame["events"], room) for name, frame, room in scene.sent] == [
         ("frame", [["a", 1], ["b", 2]], scene.follower.key)
     ]
-    assert scene.waits[-1] == pytest.approx(GATHER_SECONDS)
+    assert scene.waits[-1] == pytest.approx(QUIET_SECONDS)
 
 
 def test_the_heartbeat_which_comes_last_ends_the_gathering(scene: Scene) -> None:

@@ -214,6 +214,7 @@ def _sockets(app: Flask, fleet: Fleet, assets: Assets, overview: Overview) -> So
         sid = manager.eio_sid_from_sid(request.sid, "/")  # type: ignore[attr-defined]
         if websocket is not None and sid in engine.sockets:
             engine.sockets[sid].tcp = websocket.handler.socket
+            engine.sockets[sid].outlet = websocket.handler.outlet
         if sid in engine.sockets:
             engine.sockets[sid].session = cookie(request.environ, SESSION_COOKIE)
 

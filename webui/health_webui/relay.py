@@ -21,9 +21,10 @@ from health_wire import (
 from health_webui import catalogue
 from health_webui.fleet import Follower
 
-# What belongs to one tick arrives within a few milliseconds and is gathered into one message. The
-# heartbeat comes last but for the little that others have to say at the same moment.
+# What belongs to one tick arrives within a few milliseconds and is gathered into one message, which
+# goes when nothing more has come for a moment; a shorter one after the heartbeat, which comes last.
 GATHER_SECONDS = 0.03
+QUIET_SECONDS = 0.006
 LAST_SECONDS = 0.003
 _DESCRIBE_RETRY_SECONDS = 1.0
 
@@ -89,7 +90,7 @@ class Relay:
         self._send = send
         self._clock = clock
         self._buffer = FrameBuffer()
-        self._due = 0.0
+        self._due = self._latest = 0.0
         self._describe_at: float | None = 0.0
         self._described_epoch: str | None = None
 
@@ -110,10 +111,11 @@ class Relay:
     def _take(self, update: Update) -> None:
         match update:
             case Event():
+                now = self._clock()
                 if not self._buffer:
-                    self._due = self._clock() + GATHER_SECONDS
-                if update.name == protocol.HEARTBEAT:
-                    self._due = min(self._due, self._clock() + LAST_SECONDS)
+                    self._latest = now + GATHER_SECONDS
+                quiet = LAST_SECONDS if update.name == protocol.HEARTBEAT else QUIET_SECONDS
+                self._due = min(self._latest, now + quiet)
                 self._buffer.add(update)
             case Snapshot():
                 self._buffer.take()  # the snapshot holds it already

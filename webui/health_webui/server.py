@@ -22,6 +22,7 @@ from health_wire.settings import SettingsError
 from health_webui import assets, collectors, green, guard, refusal
 from health_webui.access import Access
 from health_webui.app import FLEET_ROOM, create_app, engine_of
+from health_webui.broadcast import Broadcast
 from health_webui.config import Config
 from health_webui.connections import Connections, Server
 from health_webui.fleet import Fleet, Follower
@@ -66,9 +67,7 @@ def serve(config: Config, reread: Callable[[], Config]) -> None:
     server = Server(listener, app, handler_class=handler_for(access, connections), **tls)
     server.start()
 
-    def send(name: str, message: dict[str, Any], room: str) -> None:
-        sockets.emit(name, message, to=room)
-
+    send = Broadcast(sockets)
     failed: list[Any] = []
 
     def watched(greenlet: Any) -> Any:

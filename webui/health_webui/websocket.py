@@ -17,6 +17,7 @@ from geventwebsocket.handler import WebSocketHandler  # type: ignore[import-unty
 from geventwebsocket.websocket import Stream, WebSocket  # type: ignore[import-untyped]
 
 from health_webui.access import MAX_BODY, Access
+from health_webui.broadcast import Outlet
 from health_webui.connections import Connections, Head
 
 _LOG = logging.getLogger(__name__)
@@ -133,7 +134,8 @@ def handler_for(access: Access, connections: Connections) -> type[Any]:
                     connections.hear(self)
                     return data
 
-                stream.read = read_bounded
+                self.outlet = Outlet(self.socket, encrypted=hasattr(self.socket, "cipher"))
+                stream.read, stream.write = read_bounded, self.outlet.write
                 connections.hear(self)
                 self.websocket = _ShortMessages(self.environ, stream, self)
                 self.environ["wsgi.websocket"] = self.websocket
