@@ -112,7 +112,7 @@ class CollectorClient:
         self._next_try = self._heard = self._paced = self._clock()
         self._reconnect_at = self._heard + protocol.STALE_AFTER_SECONDS
         self._reconnected = 0  # how often since anything was heard
-        self._reach = CONNECT_SECONDS  # how long the collector may take to be connected to
+        self._reach = CONNECT_SECONDS  # how long connecting may take
         try:
             connect(self._context, zmq.REQ, state, keys).close()
             self._subscription = Subscription(self._context, events, keys)
@@ -310,7 +310,8 @@ class CollectorClient:
             return False
         finally:
             self._pace(seconds)
-        self._reach = min(max(self._clock() - began, _QUICK_SECONDS), CONNECT_SECONDS)
+        # At least four round trips: connecting alone takes one.
+        self._reach = min(max((self._clock() - began) / 2, _QUICK_SECONDS), CONNECT_SECONDS)
         if self.status == "stale" and (snapshot.epoch, snapshot.seq) == (self.epoch, self.seq):
             self._synced = True  # it answers, but nothing happens there any more
             return True

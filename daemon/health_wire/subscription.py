@@ -47,7 +47,6 @@ def connect(
     socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3000)
     socket.setsockopt(zmq.CONNECT_TIMEOUT, int(patience * 1000))
     socket.setsockopt(zmq.RECONNECT_IVL, 100 if again else -1)
-    socket.setsockopt(zmq.RECONNECT_IVL_MAX, 250)
     socket.setsockopt(zmq.MAXMSGSIZE, _MAX_FRAME_BYTES)
     socket.setsockopt(zmq.IPV6, 1)  # as well as IPv4
     if keys is not None:

@@ -1,8 +1,8 @@
 """A collector without metrics that emits a thousand synthetic events a second.
 
-Run as a program; it says ``ready events=... state=...`` like the real one. Every event changes the
-state, and `test.lanes.N` holds the number of the last event of its lane, so that one event left
-out is a wrong state.
+Run as a program, with EVENTS and STATE or on free ports; it says ``ready events=... state=...``
+like the real one. Every event changes the state, and `test.lanes.N` holds the number of the last
+event of its lane, so that one event left out is a wrong state, and the epoch that it is of.
 """
 
 import os
@@ -21,7 +21,7 @@ from health_collectord.processes.history import HistoryProcess
 from health_collectord.processes.system import SystemProcess
 from health_collectord.runtime.grid import GridService, Heartbeat
 from health_collectord.runtime.runtime import CollectorRuntime, leave
-from health_collectord.vocabulary import Gauge, Unit
+from health_collectord.vocabulary import Gauge, Text, Unit
 
 LANES = 10
 
@@ -33,6 +33,7 @@ class LaneMoved(Message):
     namespace = "test"
     lane: int
     number: Annotated[int, Gauge(Unit.COUNT, "events of this lane so far")]
+    epoch: Annotated[str, Text("of this start")]
 
     @property
     def event_name(self) -> str:
@@ -44,13 +45,14 @@ class Burst:
 
     interval = 0.01
 
-    def __init__(self) -> None:
+    def __init__(self, epoch: str) -> None:
         self.number = 0
+        self._epoch = epoch
 
     def run(self, ctx: ContextProtocol, now: float, time: datetime) -> None:
         self.number += 1
         for lane in range(LANES):
-            moved = LaneMoved(lane=lane, number=self.number)
+            moved = LaneMoved(lane=lane, number=self.number, epoch=self._epoch)
             ctx.events.emit(Event(time=time, payload=moved))
 
 
@@ -63,12 +65,14 @@ def main() -> int:
         host="synthetic", epoch=epoch, version="0", clock=runtime.clock, store=runtime.store,
         history=history, entries=(),
     )  # fmt: skip
-    publisher = EventPublisher(context, "tcp://127.0.0.1:0", host="synthetic", epoch=epoch)
-    state = StateEndpoint(context, "tcp://127.0.0.1:0", operations)
+    free = ["tcp://127.0.0.1:0"] * 2
+    events_at, state_at = sys.argv[1:] or free
+    publisher = EventPublisher(context, events_at, host="synthetic", epoch=epoch)
+    state = StateEndpoint(context, state_at, operations)
     runtime.processes.register(SystemProcess())
     runtime.interfaces.register(publisher)
     runtime.interfaces.register(state)
-    runtime.services.register(GridService("lanes", (Burst(), Heartbeat())))
+    runtime.services.register(GridService("lanes", (Burst(epoch), Heartbeat())))
 
     def ready() -> None:
         print(f"ready events={publisher.endpoint} state={state.endpoint}", file=sys.stderr)

@@ -3,8 +3,6 @@
 import contextlib
 import dataclasses
 import json
-import os
-import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +15,7 @@ import zmq
 from health_wire import ClientKeys, CollectorClient, CollectorTimeout, Invitation, Snapshot
 from health_wire.keys import KeyPair
 
+from tests.process.network import COLLECTOR, two_hosts
 from tests.running import Running, environment, running, start_collector, wait_for
 
 QUIET = 1.5  # seconds in which at least one heartbeat goes out to whoever may listen
@@ -260,14 +259,11 @@ def test_an_address_that_others_reach_asks_for_keys_by_itself(tmp_path: Path, li
             client.request("ping", timeout=QUIET)
 
 
-@pytest.mark.skipif(
-    os.geteuid() != 0 and not os.environ.get("CI"), reason="only root can make network namespaces"
-)
 def test_over_a_network_two_hosts_are_paired_with_one_text(tmp_path: Path) -> None:
     """With real addresses, and nothing in the configuration but those."""
-    with two_hosts() as (here, there):
+    with two_hosts() as network:
         where = ["--events", "tcp://0.0.0.0:8087", "--state", "tcp://0.0.0.0:8088"]
-        module = ["ip", "netns", "exec", here, sys.executable, "-m", "health_collectord"]
+        module = [*network.collector, sys.executable, "-m", "health_collectord"]
         own = ["--data-dir", str(tmp_path / "data"), *where]
         (tmp_path / "none.toml").touch()
         config = ["--config", str(tmp_path / "none.toml")]
@@ -279,37 +275,10 @@ def test_over_a_network_two_hosts_are_paired_with_one_text(tmp_path: Path) -> No
             ).stdout  # fmt: skip
 
         with running([*module, *own, *config], tmp_path):
-            token = run(*module, "invite", "web", "--address", "10.77.9.1", *own, *config)
-            listen = [
-                "ip", "netns", "exec", there, sys.executable, "-m", "tests.process.listening",
-            ]  # fmt: skip
+            token = run(*module, "invite", "web", "--address", COLLECTOR, *own, *config)
+            listen = [*network.listener, sys.executable, "-m", "tests.process.listening"]
             assert run(*listen, token, "right") == "live\n"
             assert run(*listen, token, "plain").startswith("the collector asks for keys")
             assert run(*listen, token, "unknown").startswith("the collector does not allow")
             run(*module, "revoke", "web", *own, *config)
             assert run(*listen, token, "right").startswith("the collector does not allow")
-
-
-@contextlib.contextmanager
-def two_hosts() -> Iterator[tuple[str, str]]:
-    """Two network namespaces with a cable between them: 10.77.9.1 and 10.77.9.2."""
-    names = [f"hc{secrets.token_hex(3)}{end}" for end in "ab"]
-
-    def ip(*words: str) -> None:
-        subprocess.run(["ip", *words], check=True, capture_output=True)
-
-    made: list[str] = []
-    try:
-        for name in names:
-            ip("netns", "add", name)
-            made.append(name)
-        ip("-n", names[0], "link", "add", "eth0", "type", "veth", "peer", "name", "eth0",
-           "netns", names[1])  # fmt: skip
-        for number, name in enumerate(names, 1):
-            ip("-n", name, "addr", "add", f"10.77.9.{number}/24", "dev", "eth0")
-            ip("-n", name, "link", "set", "eth0", "up")
-            ip("-n", name, "link", "set", "lo", "up")
-        yield names[0], names[1]
-    finally:
-        for name in made:
-            ip("netns", "del", name)
