@@ -99,12 +99,15 @@ def test_many_at_once(synthetic: Running) -> None:
     states: list[dict[int, Any]] = [{} for _ in clients]
     problems: list[Any] = []
 
-    def listen(client: CollectorClient, states: dict[int, Any]) -> None:
+    def listen(client: CollectorClient, heard: dict[int, Any]) -> None:
         with client:
-            while len(states) < 300:
+            since = None  # when all had joined
+            while since is None or len(heard) < since + 300:
+                if since is None and all(states):
+                    since = len(heard)
                 for update in client.receive(2.0):
                     if isinstance(update, Event):
-                        states[update.seq] = update.data
+                        heard[update.seq] = update.data
                     elif isinstance(update, Gap):
                         problems.append(update)
 
