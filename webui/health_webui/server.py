@@ -32,6 +32,7 @@ from health_webui.websocket import handler_for
 
 _LOG = logging.getLogger(__name__)
 _BACKLOG = 256
+_SEND_BUFFER = 256 * 1024  # bytes of a connection
 _STOP_SECONDS = 0.2  # for answers under way; open WebSockets never end by themselves
 
 
@@ -126,6 +127,8 @@ def _listen(host: str, port: int) -> Any:
         listener.setsockopt(gevent.socket.SOL_SOCKET, gevent.socket.SO_REUSEADDR, 1)
         # What is accepted inherits it: an answer's body does not wait for its head's receipt.
         listener.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
+        # What waits in the kernel for a browser that has stopped reading is bounded too.
+        listener.setsockopt(gevent.socket.SOL_SOCKET, gevent.socket.SO_SNDBUF, _SEND_BUFFER)
         listener.bind(address)
         listener.listen(_BACKLOG)
     except OSError as error:
