@@ -155,3 +155,42 @@ def test_names_that_are_no_utf8_become_question_marks() -> None:
 def test_what_json_has_not_is_refused(value: float) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         SequencedEvent(event(Everything(value)), 1)
+
+
+@dataclass(slots=True, frozen=True)
+class Figures(Message):
+    level: float
+    count: int
+    rows: tuple[Inner, ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("figures", "text"),
+    [
+        (
+            Figures(12.4, 7, (Inner(1), Inner(2))),
+            '{"level":12.4,"count":7,"rows":[{"x":1},{"x":2}]}',
+        ),
+        (Figures(-0.0, 0), '{"level":0.0,"count":0,"rows":[]}'),
+        (Figures(3, 10**30), f'{{"level":3.0,"count":{10**30},"rows":[]}}'),
+        # Of another type than declared, which is not checked when a program runs.
+        (Figures(1.5, "seven"), '{"level":1.5,"count":"seven","rows":[]}'),  # type: ignore[arg-type]
+        (Figures(None, 1, (Inner(None),)), '{"level":null,"count":1,"rows":[{"x":null}]}'),  # type: ignore[arg-type]
+    ],
+)
+def test_declared_figures_are_written_as_they_are(figures: Figures, text: str) -> None:
+    evt = SequencedEvent(event(figures), 1)
+    assert evt.core.decode().partition('"data":')[2] == text
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=30))
+def test_a_figure_is_read_back_as_it_was(values: list[float]) -> None:
+    for value in values:
+        evt = SequencedEvent(event(Figures(value, 1)), 1)
+        assert json.loads(evt.record)["data"]["level"] == value
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_a_figure_that_json_has_not_is_refused(value: float) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        SequencedEvent(event(Figures(value, 1)), 1)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 import zmq
+from bussdcc.clock import ClockProtocol
 from health_wire.settings import SettingsError
 
 from health_collectord import catalogue
@@ -91,7 +92,7 @@ class Collector:
         runtime.interfaces.register(self.publisher)
         runtime.interfaces.register(self.state)
         self._gate = gate
-        self._services = _services(config, enabled, SelfReport(self._counts))
+        self._services = _services(config, enabled, SelfReport(self._counts), runtime.clock)
         for service in self._services:
             runtime.services.register(service)
         runtime.on_stopping = self._notifier.stopping
@@ -202,7 +203,7 @@ def _sinks(config: Config) -> tuple[QueuedSink, ...]:
 
 
 def _services(
-    config: Config, metrics: tuple[MetricConfig, ...], report: SelfReport
+    config: Config, metrics: tuple[MetricConfig, ...], report: SelfReport, clock: ClockProtocol
 ) -> list[GridService]:
     """The fast readers together, and each reader that can block in a service of its own."""
     host = Host(config.procfs, config.sysfs)
@@ -214,7 +215,7 @@ def _services(
             services.append(GridService(m.entry.name, (task,)))
         else:
             fast.append(task)
-    return [GridService("system", (*fast, Heartbeat(), report)), *services]
+    return [GridService("system", (*fast, Heartbeat(clock), report)), *services]
 
 
 def _describe(m: MetricConfig) -> dict[str, object]:

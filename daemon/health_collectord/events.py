@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
+from json.encoder import encode_basestring
+from math import isfinite
 from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -49,28 +51,104 @@ def _namer(cls: type) -> Callable[[Message], str]:
     return lambda _: name
 
 
-def _reader(cls: type) -> Callable[[Any], Any]:
-    """A function from an instance of this dataclass to a frozen dict of its fields."""
-    names = tuple(f.name for f in fields(cls))
-    if not names:
-        return lambda _: FrozenDict()
-    get = attrgetter(*names)
-    if len(names) == 1:
-        return lambda m: FrozenDict({names[0]: _plain(get(m))})
-    hints = get_type_hints(cls)
-    if all(_is_plain(hints[name]) for name in names):  # most rows, and so most of all fields
-        return lambda m: FrozenDict(zip(names, get(m), strict=True))
-    return lambda m: FrozenDict(zip(names, map(_plain, get(m)), strict=True))
+class _Form:
+    """A dataclass's fields as immutable JSON values, and these as text, the short way.
+
+    What a class declares is looked at once, so that each field goes straight to what writes its
+    type; a value that is of another type after all makes its message go the long way.
+    """
+
+    def __init__(self, cls: type) -> None:
+        hints = get_type_hints(cls)
+        self._names = names = tuple(f.name for f in fields(cls))
+        self._get: Callable[[Any], Any] = attrgetter(*names) if len(names) > 1 else _few(names)
+        makers = ((i, _maker(hints[name])) for i, name in enumerate(names))
+        self._makers = tuple((i, make) for i, make in makers if make is not None)
+        self._writers = tuple(_writer(hints[name]) for name in names)
+        members = ",".join(f'"{name}":%s' for name in names)
+        self._template = f"{{{members}}}"
+
+    def data(self, instance: Any) -> FrozenDict:
+        values = self._get(instance)
+        if self._makers:
+            values = list(values)
+            for i, make in self._makers:
+                values[i] = make(values[i])
+        return FrozenDict(zip(self._names, values, strict=True))
+
+    def text(self, data: FrozenDict) -> str:
+        try:
+            return self._template % tuple(
+                [write(value) for write, value in zip(self._writers, data.values(), strict=True)]
+            )
+        except TypeError:
+            return _dumps(data)
 
 
-_namers = _Once(_namer)
-_readers = _Once(_reader)
+def _few(names: tuple[str, ...]) -> Callable[[Any], Any]:
+    return lambda instance: tuple(getattr(instance, name) for name in names)
 
 
-def _is_plain(hint: Any) -> bool:
-    """Whether values of this type are JSON as they are."""
+class _Floats(dict[float, str]):
+    """The text of a float, kept: most are among the thousand tenths of a percentage."""
+
+    def __missing__(self, value: float) -> str:
+        if not isfinite(value):
+            raise ValueError(f"Out of range float values are not JSON compliant: {value!r}")
+        if len(self) >= 2000:
+            self.clear()
+        text = self[value] = repr(value + 0.0)  # there is no -0.0, nor an integer
+        return text
+
+
+_floats = _Floats()
+
+
+def _maker(hint: Any) -> Callable[[Any], Any] | None:
+    """How a field of this type becomes immutable JSON values; None where it is one already."""
     parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    return all(part in (int, float, str, bool, NoneType) for part in parts)
+    if all(part in (int, float, str, bool, NoneType) for part in parts):
+        return None
+    row = _row_of(hint)
+    if row is None:
+        return _plain
+    make = _forms[row].data
+    return lambda rows: tuple(map(make, rows))
+
+
+def _writer(hint: Any) -> Callable[[Any], str]:
+    """How the immutable values of such a field are written."""
+    if hint is float:
+        return _floats.__getitem__
+    if hint is int:
+        return int.__repr__
+    row = _row_of(hint)
+    if row is None:
+        return _write
+    write = _forms[row].text
+    return lambda rows: f"[{','.join(map(write, rows))}]"
+
+
+def _row_of(hint: Any) -> type | None:
+    """The dataclass of which such a field is a tuple."""
+    match get_args(hint) if get_origin(hint) is tuple else ():
+        case (type() as row, kind) if kind is ... and is_dataclass(row):
+            return row
+    return None
+
+
+def _write(value: Any) -> str:
+    kind = type(value)
+    if kind is float:
+        return _floats[value]
+    if kind is str:
+        return encode_basestring(value)
+    return _WORDS[value] if value is None or kind is bool else _dumps(value)
+
+
+_WORDS = {None: "null", True: "true", False: "false"}
+_namers = _Once(_namer)
+_forms = _Once(_Form)
 
 
 def _plain(value: Any) -> Any:
@@ -85,7 +163,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Event):  # bussdcc's error messages carry the event that caused them
         return FrozenDict(time=format_time(value.time), name=name_of(value.payload))
     if is_dataclass(value):
-        return _readers[type(value)](value)
+        return _forms[type(value)].data(value)
     if isinstance(value, datetime):
         return format_time(value)
     if isinstance(value, Enum):
@@ -102,7 +180,7 @@ def name_of(message: Message) -> str:
 def data_of(message: Message) -> Any:
     """What the event carries: the message's fields as immutable JSON values."""
     own: Callable[[], Any] | None = getattr(message, "event_data", None)
-    return _plain(own()) if own else _readers[type(message)](message)
+    return _plain(own()) if own else _forms[type(message)].data(message)
 
 
 _last_time: tuple[datetime | None, str] = (None, "")
@@ -137,9 +215,11 @@ class SequencedEvent(Event[Message]):
     def __init__(self, event: Event[Message], seq: int) -> None:
         super().__init__(event.time, event.payload)
         set_ = object.__setattr__
-        name = name_of(event.payload)
-        data = data_of(event.payload)
-        core = f'"time":"{format_time(event.time)}","name":"{name}","data":{_dumps(data)}'
+        payload = event.payload
+        name = name_of(payload)
+        data = data_of(payload)
+        text = _dumps(data) if hasattr(payload, "event_data") else _forms[type(payload)].text(data)
+        core = f'"time":"{format_time(event.time)}","name":"{name}","data":{text}'
         set_(self, "seq", seq)
         set_(self, "name", name)
         set_(self, "data", data)

@@ -52,9 +52,9 @@ def put(root: FrozenDict, path: str, value: Any) -> FrozenDict:
         if below is not None and not isinstance(below, FrozenDict):
             raise ValueError(f"{head!r} holds a value: nothing can be put below it")
         value = put(below or EMPTY, rest, value)
-    changed = dict(root)
-    changed[head] = value
-    return FrozenDict(changed)
+    changed = FrozenDict(root)
+    dict.__setitem__(changed, head, value)  # nobody else has seen it yet
+    return changed
 
 
 def get(root: FrozenDict, path: str) -> Any:

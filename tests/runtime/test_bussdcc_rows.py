@@ -319,8 +319,9 @@ class TickTask:
     def __init__(self, ticks: Ticks) -> None:
         self.ticks = ticks
 
-    def run(self, ctx: Any, now: float, time: Any) -> None:
-        self.ticks.tick(ctx)
+    def run(self, now: float, time: Any) -> list[Message]:
+        self.ticks.tick(None)
+        return []
 
 
 def periods(runtime: Runtime, service: Service, ticks: Ticks) -> list[float]:

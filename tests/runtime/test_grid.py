@@ -1,15 +1,16 @@
 """Services on the grid: what runs when, whatever happens in between."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 import pytest
+from bussdcc import Message
 from health_collectord.messages import CollectorHeartbeat
 from health_collectord.runtime.grid import GridService, Heartbeat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.doubles import Context, ManualClock
+from tests.doubles import Context, ManualClock, Note
 
 BEGIN = 1000.0
 
@@ -17,14 +18,19 @@ BEGIN = 1000.0
 class Recorder:
     """A task that takes its time."""
 
-    def __init__(self, interval: float, works: float = 0.0) -> None:
+    def __init__(
+        self, interval: float, works: float = 0.0, clock: ManualClock | None = None
+    ) -> None:
         self.interval = interval
         self.works = works
+        self.clock = clock
         self.times: list[float] = []
 
-    def run(self, ctx: Any, now: float, time: datetime) -> None:
+    def run(self, now: float, time: datetime) -> Iterable[Message]:
         self.times.append(now)
-        ctx.clock.advance(self.works)
+        if self.clock is not None:
+            self.clock.advance(self.works)
+        yield Note(len(self.times))
 
 
 def ticks(service: GridService, clock: ManualClock, count: int, late: float = 0.0) -> None:
@@ -37,7 +43,8 @@ def ticks(service: GridService, clock: ManualClock, count: int, late: float = 0.
 
 
 def test_samples_at_once_and_then_on_the_grid() -> None:
-    clock, task = ManualClock(BEGIN + 0.4), Recorder(1.0, works=0.1)
+    clock = ManualClock(BEGIN + 0.4)
+    task = Recorder(1.0, works=0.1, clock=clock)
     ticks(GridService("grid", (task,)), clock, 4)
     assert task.times == pytest.approx([1000.4, 1001.0, 1002.0, 1003.0])
 
@@ -63,7 +70,8 @@ def test_skips_what_it_missed_and_never_bursts() -> None:
 
 
 def test_work_longer_than_the_interval_leaves_moments_out() -> None:
-    clock, task = ManualClock(BEGIN), Recorder(1.0, works=2.4)
+    clock = ManualClock(BEGIN)
+    task = Recorder(1.0, works=2.4, clock=clock)
     ticks(GridService("grid", (task,)), clock, 4)
     assert task.times == pytest.approx([1000.0, 1002.4, 1004.8, 1007.2])
 
@@ -100,6 +108,17 @@ def test_a_heartbeat_says_how_late_it_is() -> None:
     clock = ManualClock(BEGIN)
     clock.advance(2.0004)
     ctx = Context(clock)
-    Heartbeat().run(ctx, clock.monotonic(), clock.now_utc())
+    GridService("grid", (Heartbeat(clock),)).tick(ctx)
     assert ctx.payloads == [CollectorHeartbeat(monotonic_seconds=1002.0, uptime_seconds=2.0)]
     assert ctx.emitted[0].time == clock.now_utc()
+
+
+def test_what_the_tasks_of_a_tick_say_comes_in_their_order_with_one_time() -> None:
+    clock = ManualClock(BEGIN)
+    ctx = Context(clock)
+    service = GridService("grid", (Recorder(1.0, works=0.2, clock=clock), Recorder(2.0)))
+    service.start(ctx)
+    time = clock.now_utc()
+    service.tick(ctx)
+    assert ctx.payloads == [Note(1), Note(1)]
+    assert {e.time for e in ctx.emitted} == {time}

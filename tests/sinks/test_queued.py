@@ -1,5 +1,6 @@
 """The queue between the dispatcher and a writer that may be slow, failing or gone."""
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,7 +65,7 @@ def started(sink: TestedSink) -> Iterator[Context]:
 
 
 def numbers(sink: TestedSink) -> list[int]:
-    return [n for n in range(10_000) if b'"number":%d,' % n in b"".join(sink.lines)]
+    return [int(n) for n in re.findall(rb'"number":(\d+),', b"".join(sink.lines))]
 
 
 def feed(sink: TestedSink, first: int, last: int) -> None:
@@ -72,14 +73,32 @@ def feed(sink: TestedSink, first: int, last: int) -> None:
         sink.handle(sequenced(Note(n), n))
 
 
-def test_a_tick_is_one_write_at_its_heartbeat() -> None:
+def test_what_came_since_the_last_look_is_one_write() -> None:
     sink = TestedSink()
+    sink.pause = 0.2
     with started(sink):
         feed(sink, 1, 20)
-        assert sink.writes == 0
-        sink.handle(sequenced(BEAT, 21))
-        wait_for(lambda: len(sink.lines) == 21)
+        wait_for(lambda: sink.lines)
+        assert (len(sink.lines), sink.writes) == (20, 1)
+
+
+def test_nothing_is_written_where_nothing_came() -> None:
+    sink = TestedSink()
+    sink.pause = 0.01
+    with started(sink):
+        sink.flush()
+        feed(sink, 1, 1)
+        wait_for(lambda: sink.lines)
         assert sink.writes == 1
+
+
+def test_where_lines_are_few_each_is_written_at_once() -> None:
+    sink = TestedSink()
+    sink.pause = None
+    with started(sink):
+        for n in (1, 2, 3):
+            feed(sink, n, n)
+            wait_for(lambda n=n: len(sink.lines) == n)
 
 
 def test_what_is_worse_than_usual_is_written_at_once() -> None:
@@ -109,6 +128,7 @@ def test_a_failing_sink_says_so_once_and_writes_what_waited_when_it_can(
         feed(sink, 1, 3)
         for n in range(3):
             sink.handle(sequenced(BEAT, 4))
+            sink.flush()
             wait_for(lambda n=n: sink.writes > n)
         degraded = CollectorSinkDegraded(
             sink="tested", error="/data/x.jsonl: No space left on device", lost=0
@@ -116,11 +136,13 @@ def test_a_failing_sink_says_so_once_and_writes_what_waited_when_it_can(
         assert ctx.payloads == [degraded]
         sink.error = None
         sink.handle(sequenced(BEAT, 5))
+        sink.flush()
         wait_for(lambda: len(ctx.payloads) == 2)
         assert ctx.payloads[1] == CollectorSinkRecovered(sink="tested", lost=0)
         assert numbers(sink) == [1, 2, 3]
         sink.error = OSError("again")
         sink.handle(sequenced(BEAT, 6))
+        sink.flush()
         wait_for(lambda: len(ctx.payloads) == 3)
         assert ctx.payloads[2] == CollectorSinkDegraded(sink="tested", error="again", lost=0)
 
@@ -131,10 +153,12 @@ def test_while_it_fails_it_is_tried_seldom() -> None:
     with started(sink) as ctx:
         for n in range(20):
             sink.handle(sequenced(BEAT, n + 1))
+            sink.flush()
             sink.handle(sequenced(BAD, n + 1))
         wait_for(lambda: ctx.payloads)
         for n in range(20):
             sink.handle(sequenced(BEAT, n + 1))
+            sink.flush()
         assert sink.writes == 1
 
 
@@ -147,10 +171,12 @@ def test_beyond_the_limit_the_oldest_stay_and_the_rest_is_counted(
     with started(sink) as ctx:
         feed(sink, 1, 5)
         sink.handle(sequenced(BEAT, 6))
+        sink.flush()
         wait_for(lambda: ctx.payloads)
         feed(sink, 7, 30)
         sink.error = None
         sink.handle(sequenced(BEAT, 31))
+        sink.flush()
         wait_for(lambda: len(ctx.payloads) == 2)
     assert numbers(sink) == [1, 2, 3, 4, 5, 7, 8, 9, 10]
     assert ctx.payloads[1] == CollectorSinkRecovered(sink="tested", lost=21)
@@ -161,6 +187,7 @@ def test_a_slow_sink_says_that_it_drops_and_how_many_it_did() -> None:
     sink.go_on.clear()
     with started(sink) as ctx:
         sink.handle(sequenced(BEAT, 1))
+        sink.flush()
         wait_for(lambda: sink.writes == 1)
         feed(sink, 2, 50)
         error = "records come faster than they can be written"
@@ -177,6 +204,7 @@ def test_a_stuck_writer_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     sink.go_on.clear()
     sink.start(Context())
     sink.handle(sequenced(BEAT, 1))
+    sink.flush()
     wait_for(lambda: sink.writes == 1)
     sink.stop()
     assert sink.alive

@@ -20,6 +20,7 @@ from health_collectord.vocabulary import (
 # The columns of a cpu line, in jiffies. Two more follow, guest and guest_nice, which user and
 # nice include already; these eight are the whole.
 _COLUMNS = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
+_SHARES = (*_COLUMNS, "used_percent")
 _IDLE, _IOWAIT = _COLUMNS.index("idle"), _COLUMNS.index("iowait")
 
 
@@ -113,9 +114,10 @@ def _shares(before: Times | None, after: Times) -> dict[str, float] | None:
     total = sum(deltas)
     if not total:
         return None
-    shares = {n: round(100 * d / total, 1) for n, d in zip(_COLUMNS, deltas, strict=True)}
-    shares["used_percent"] = round(100 * (total - deltas[_IDLE] - deltas[_IOWAIT]) / total, 1)
-    return shares
+    deltas.append(total - deltas[_IDLE] - deltas[_IOWAIT])
+    # One decimal by whole numbers: round() goes by way of text, which costs several times as much.
+    half = total // 2
+    return dict(zip(_SHARES, [(1000 * d + half) // total / 10 for d in deltas], strict=True))
 
 
 def _parse_stat(content: bytes, path: str) -> dict[bytes, Times]:

@@ -54,19 +54,22 @@ class MemoryReader:
         self._arcstats = arcstats if (host.procfs / "spl/kstat/zfs/arcstats").exists() else None
 
     def read(self, now: float) -> MemoryUsageUpdated:  # noqa: ARG002 no rates here
-        kib = _parse_meminfo(self._meminfo.read())
-        try:
-            total = kib[b"MemTotal"]
-            free = kib[b"MemFree"]
-        except KeyError as missing:
-            raise ValueError(f"{self._meminfo.path} has no {missing.args[0].decode()}") from None
+        content = b"\n" + self._meminfo.read()
+        total = _kib(content, b"MemTotal")
+        free = _kib(content, b"MemFree")
+        if total is None or free is None:
+            missing = "MemTotal" if total is None else "MemFree"
+            raise ValueError(f"{self._meminfo.path} has no {missing}")
         if total <= 0:
             raise ValueError(f"{self._meminfo.path} says that MemTotal is {total} kB")
-        buffers = kib.get(b"Buffers", 0)
-        cached = kib.get(b"Cached", 0) + kib.get(b"SReclaimable", 0)
-        available = min(max(kib.get(b"MemAvailable", free + buffers + cached), 0), total)
-        swap_total = max(kib.get(b"SwapTotal", 0), 0)
-        swap_used = min(max(swap_total - kib.get(b"SwapFree", 0), 0), swap_total)
+        buffers = _kib(content, b"Buffers") or 0
+        cached = (_kib(content, b"Cached") or 0) + (_kib(content, b"SReclaimable") or 0)
+        available = _kib(content, b"MemAvailable")
+        if available is None:
+            available = free + buffers + cached
+        available = min(max(available, 0), total)
+        swap_total = max(_kib(content, b"SwapTotal") or 0, 0)
+        swap_used = min(max(swap_total - (_kib(content, b"SwapFree") or 0), 0), swap_total)
         return MemoryUsageUpdated(
             total_bytes=total << 10,
             available_bytes=available << 10,
@@ -90,16 +93,20 @@ class MemoryReader:
         return None
 
 
-def _parse_meminfo(content: bytes) -> dict[bytes, int]:
-    """Each line is ``Name:   number kB``; a line of another form is an error, not a zero."""
-    kib = {}
-    for line in content.splitlines()[:40]:  # everything used here stands in the first 31 lines
-        name, _, value = line.partition(b":")
-        try:
-            kib[name] = int(value.split()[0])
-        except (IndexError, ValueError):
-            raise ValueError(f"not a line of meminfo: {line[:40]!r}") from None
-    return kib
+def _kib(content: bytes, name: bytes) -> int | None:
+    """The number in the line ``name:   number kB`` after a line's end; None without such a line.
+
+    Only the lines that are used are parsed: there are fifty.
+    """
+    begin = content.find(b"\n%b:" % name)
+    if begin < 0:
+        return None
+    begin += len(name) + 2
+    try:
+        return int(content[begin : content.index(b" kB", begin)])
+    except ValueError:
+        line = content[begin - len(name) - 1 :].partition(b"\n")[0]
+        raise ValueError(f"not a line of meminfo: {line[:40]!r}") from None
 
 
 _ADVICE = (

@@ -34,6 +34,7 @@ class SupervisionProcess(Process):
     """
 
     name = "supervision"
+    types = (MetricStatus, CollectorHeartbeat)
 
     def __init__(
         self,

@@ -1,9 +1,11 @@
 """Services that act at whole multiples of an interval, without drift."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Protocol
 
-from bussdcc import ContextProtocol, Event, Service
+from bussdcc import ContextProtocol, Event, Message, Service
+from bussdcc.clock import ClockProtocol
 
 from health_collectord.messages import CollectorHeartbeat
 from health_collectord.runtime.clock import next_grid_point
@@ -12,12 +14,12 @@ _EARLY = 0.001  # a wake-up this much before its moment counts as on time
 
 
 class Task(Protocol):
-    """Something to do every `interval` seconds. Must not raise: that ends the collector."""
+    """Something to observe every `interval` seconds. Must not raise: that ends the collector."""
 
     interval: float
 
-    def run(self, ctx: ContextProtocol, now: float, time: datetime) -> None:
-        """Acts at monotonic time `now`; what it emits carries the wall clock `time`."""
+    def run(self, now: float, time: datetime) -> Iterable[Message]:
+        """What there is to say at monotonic time `now`, of which the events carry `time`."""
 
 
 class GridService(Service):
@@ -52,10 +54,14 @@ class GridService(Service):
 
     def tick(self, ctx: ContextProtocol) -> None:
         now, time = ctx.clock.monotonic(), ctx.clock.now_utc()
+        said: list[Message] = []
         for i, task in enumerate(self.tasks):
             if now >= self._due[i] - _EARLY:
-                task.run(ctx, now, time)
+                said += task.run(now, time)
                 self._due[i] = next_grid_point(now, task.interval)
+        # First all that is observed, then all that follows from it: either has its code at hand.
+        for message in said:
+            ctx.events.emit(Event(time=time, payload=message))
         self._next = min(self._due)
         self.interval = max(self._next - ctx.clock.monotonic(), 0.0)
 
@@ -65,8 +71,10 @@ class Heartbeat:
 
     interval = 1.0
 
-    def run(self, ctx: ContextProtocol, now: float, time: datetime) -> None:
-        beat = CollectorHeartbeat(
-            monotonic_seconds=round(now, 3), uptime_seconds=round(ctx.clock.uptime(), 3)
+    def __init__(self, clock: ClockProtocol) -> None:
+        self._clock = clock
+
+    def run(self, now: float, time: datetime) -> Iterable[Message]:  # noqa: ARG002 as all tasks
+        yield CollectorHeartbeat(
+            monotonic_seconds=round(now, 3), uptime_seconds=round(self._clock.uptime(), 3)
         )
-        ctx.events.emit(Event(time=time, payload=beat))

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import threading
+import traceback
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from bussdcc import Process, Runtime, Service, message
 from bussdcc.event import Event, SubscriptionProtocol
 from bussdcc.io import EventSinkProtocol
-from bussdcc.message import Message
+from bussdcc.message import Message, Severity
 from bussdcc.service import ServiceProtocol
 
 from health_collectord.runtime.bus import OrderedBus
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _log = logging.getLogger(__name__)
+
+
+_Listeners = list[tuple[Any, Callable[[str, Event[Message], Exception], Message]]]
 
 
 class StartError(Exception):
@@ -66,6 +70,8 @@ class CollectorRuntime(Runtime):
         self._stopping = False
         self._subscriptions: list[SubscriptionProtocol] = []
         self._restarting: set[str] = set()
+        self._listeners: _Listeners = []
+        self._by_type: dict[type, _Listeners] = {}
         # A handler may put into a SimpleQueue at any point of the main thread's program.
         self._wakeups: SimpleQueue[int | _Stop] = SimpleQueue()
 
@@ -118,16 +124,30 @@ class CollectorRuntime(Runtime):
         for ended in (message.ServiceFailure, message.ServiceStopped):
             self._subscriptions.append(self.events.subscribe(ended, self._watch))
         self._listeners = _listeners(self)
+        self._by_type = {}
         super().boot()
 
     def _dispatch(self, evt: Event[Message]) -> None:
         """As bussdcc dispatches, to those parts that handle events at all.
 
         It asks every part about every event, and the supervisor which services run; most parts
-        here only emit, and this is a good part of what a second costs.
+        here only emit, or say in `types` which messages they want to see, and this is a good
+        part of what a second costs.
         """
-        for part, dispatch in self._listeners:
-            dispatch(part, evt)
+        kind = type(evt.payload)
+        listeners = self._by_type.get(kind)
+        if listeners is None:
+            listeners = self._by_type[kind] = [
+                (part, failed)
+                for part, failed in self._listeners
+                if issubclass(kind, getattr(part, "types", Message))
+            ]
+        for part, failed in listeners:
+            try:
+                part.handle_event(self.ctx, evt)
+            except Exception as error:  # noqa: BLE001 a part's failure must not end the others
+                if evt.payload.severity < Severity.ERROR:  # never an error about an error
+                    self.ctx.emit(failed(part.name, evt, error))
 
     def shutdown(self, reason: str | None = None) -> None:
         self.end(reason)
@@ -265,20 +285,32 @@ class CollectorRuntime(Runtime):
                 signal.signal(number, handler)
 
 
-def _listeners(runtime: Runtime) -> list[tuple[Any, Callable[[Any, Event[Message]], None]]]:
-    """Processes, interfaces and services that override `handle_event`, each with its dispatcher."""
+def _listeners(runtime: Runtime) -> _Listeners:
+    """Processes, interfaces and services that override `handle_event`, with how each fails."""
     parts = [*runtime.processes.list(), *runtime.interfaces.list()]
-    listeners: list[tuple[Any, Callable[[Any, Event[Message]], None]]] = [
-        (part, runtime._dispatch_to_process)
+    listeners: _Listeners = [
+        (part, _process_error)
         for part in parts
         if type(part).handle_event is not Process.handle_event
     ]
     listeners += [
-        (service, runtime._dispatch_to_service)
+        (service, _service_error)
         for service in runtime.services.list()
         if type(service).handle_event is not Service.handle_event
     ]
     return listeners
+
+
+def _process_error(name: str, evt: Event[Message], error: Exception) -> Message:
+    return message.ProcessError(
+        process=name, error=repr(error), evt=evt, traceback=traceback.format_exc()
+    )
+
+
+def _service_error(name: str, evt: Event[Message], error: Exception) -> Message:
+    return message.ServiceError(
+        service=name, error=repr(error), evt=evt, traceback=traceback.format_exc()
+    )
 
 
 def leave(status: int) -> None:

@@ -1,8 +1,9 @@
 """Reads metrics and turns whatever comes of it into events."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
-from bussdcc import ContextProtocol, Event, Message
+from bussdcc import Message
 
 from health_collectord.config import MetricConfig
 from health_collectord.events import format_time
@@ -42,15 +43,18 @@ class MetricTask(Task):
         self._options = config.options
         self._every = self.interval = config.interval
 
-    def run(self, ctx: ContextProtocol, now: float, time: datetime) -> None:
+    def run(self, now: float, time: datetime) -> Iterable[Message]:
         sample, status, reason = self._sample(now)
         self.interval = max(self._every, _PROBE_AGAIN) if status == "unavailable" else self._every
         if sample is not None and not (self.entry.metric.on_change and sample == self._last):
-            _emit(ctx, time, sample)
+            yield sample
         if (status, reason) != self._status:
-            self._change(ctx, time, status, reason)
+            self._status = (status, reason)
+            yield MetricStatus(
+                metric=self.entry.name, status=status, reason=reason, since=format_time(time)
+            )
         if sample is None and self._last is not None:
-            _emit(ctx, time, MetricLost(event=self.entry.event))
+            yield MetricLost(event=self.entry.event)
         self._last = sample
 
     def _sample(self, now: float) -> tuple[Telemetry | None, str, str | None]:
@@ -67,19 +71,6 @@ class MetricTask(Task):
         except Exception as error:  # noqa: BLE001 the one place where any failure becomes a status
             return None, "failing", _describe(error)
         return sample, "waiting" if sample is None else "ok", None
-
-    def _change(
-        self, ctx: ContextProtocol, time: datetime, status: str, reason: str | None
-    ) -> None:
-        self._status = (status, reason)
-        changed = MetricStatus(
-            metric=self.entry.name, status=status, reason=reason, since=format_time(time)
-        )
-        _emit(ctx, time, changed)
-
-
-def _emit(ctx: ContextProtocol, time: datetime, payload: Message) -> None:
-    ctx.events.emit(Event(time=time, payload=payload))
 
 
 def _describe(error: Exception) -> str:

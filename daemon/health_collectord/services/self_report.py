@@ -2,11 +2,11 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from bussdcc import ContextProtocol, Event
+from bussdcc import Message
 
 from health_collectord.messages import CollectorSelf
 from health_collectord.runtime.grid import Task
@@ -29,11 +29,10 @@ class SelfReport(Task):
         self._statm = statm
         self._page = os.sysconf("SC_PAGE_SIZE")
 
-    def run(self, ctx: ContextProtocol, now: float, time: datetime) -> None:  # noqa: ARG002
-        report = CollectorSelf(
+    def run(self, now: float, time: datetime) -> Iterable[Message]:  # noqa: ARG002 as all tasks
+        yield CollectorSelf(
             cpu_seconds=_cpu_seconds(), rss_bytes=self._rss_bytes(), **self._counts()
         )
-        ctx.events.emit(Event(time=time, payload=report))
 
     def _rss_bytes(self) -> int | None:
         try:

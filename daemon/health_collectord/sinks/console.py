@@ -9,6 +9,7 @@ class ConsoleSink(QueuedSink):
     """Writes each record as a line; a reader that is slow or gone costs nobody else anything."""
 
     name = "console"
+    pause = 0.5  # somebody looks on
 
     def __init__(self, fd: int = 1, limit: int = 5000) -> None:
         super().__init__(limit)

@@ -26,7 +26,7 @@ class LogSink(QueuedSink):
     """Writes to standard error, each line with its priority where the journal reads it."""
 
     name = "log"
-    at_once = True
+    pause = None
 
     def __init__(self, fd: int = 2, *, prefixed: bool = False) -> None:
         super().__init__(limit=500)

@@ -11,11 +11,7 @@ from bussdcc import ContextProtocol, Event, Message, Severity
 from bussdcc.io import EventSinkProtocol
 
 from health_collectord.events import SequencedEvent
-from health_collectord.messages import (
-    CollectorHeartbeat,
-    CollectorSinkDegraded,
-    CollectorSinkRecovered,
-)
+from health_collectord.messages import CollectorSinkDegraded, CollectorSinkRecovered
 
 Record = tuple[datetime, bytes]
 
@@ -27,14 +23,15 @@ _STOP_SECONDS = 3.0
 class QueuedSink(EventSinkProtocol, ABC):
     """Queues records, and writes them from a thread of its own.
 
-    The writer wakes once a second, with the heartbeat, and for whatever is worse than usual, so
-    that a whole tick goes out in one write. While writing fails or takes too long, records wait;
+    The writer looks every `pause` seconds, and at once for whatever is worse than usual, so that
+    whole ticks go out in one write; waking it for each would cost the dispatcher more than the
+    record does. While writing fails or takes too long, records wait;
     beyond `limit` of them the oldest stay, the newest are dropped and counted. Failure, dropping
     and recovery are events themselves, told when they begin, not every second.
 
     Attributes:
         types: the classes of messages that it wants to see.
-        at_once: wake the writer for every line, where lines are few.
+        pause: seconds between two looks; None where lines are few and each is written at once.
 
     Args:
         limit: how many records may wait; about half a kilobyte each.
@@ -42,7 +39,7 @@ class QueuedSink(EventSinkProtocol, ABC):
 
     name: str
     types: tuple[type[Message], ...] = (Message,)
-    at_once = False
+    pause: float | None = 5.0
 
     def __init__(self, limit: int = 5000) -> None:
         self._limit = limit
@@ -86,12 +83,12 @@ class QueuedSink(EventSinkProtocol, ABC):
             else:
                 self._lost += 1
                 self._tell_degraded("records come faster than they can be written")
-        if self._queue and (
-            self.at_once
-            or isinstance(evt.payload, CollectorHeartbeat)
-            or (evt.payload.severity > Severity.INFO and not self._failing)
-        ):
-            self._wake.set()
+        if self.pause is None or (evt.payload.severity > Severity.INFO and not self._failing):
+            self.flush()
+
+    def flush(self) -> None:
+        """Makes the writer look now; does not wait for it."""
+        self._wake.set()
 
     @property
     def alive(self) -> bool:
@@ -100,17 +97,17 @@ class QueuedSink(EventSinkProtocol, ABC):
 
     def stop(self) -> None:
         self._ending = True
-        self._wake.set()
+        self.flush()
         if self._thread is not None:
             self._thread.join(_STOP_SECONDS)
 
     def _run(self) -> None:
         retry_at = 0.0
         while True:
-            self._wake.wait()
+            self._wake.wait(self.pause)
             self._wake.clear()
             ending = self._ending
-            if not self._failing or ending or monotonic() >= retry_at:
+            if self._queue and (not self._failing or ending or monotonic() >= retry_at):
                 self._write_all()
                 retry_at = monotonic() + _RETRY_SECONDS
             if ending:
