@@ -7,12 +7,12 @@ event of its lane, so that one event left out is a wrong state, and the epoch th
 
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
 import zmq
-from bussdcc import ContextProtocol, Event
 from bussdcc.message import Message
 from health_collectord.interfaces.operations import Operations
 from health_collectord.interfaces.publisher import EventPublisher
@@ -49,11 +49,10 @@ class Burst:
         self.number = 0
         self._epoch = epoch
 
-    def run(self, ctx: ContextProtocol, now: float, time: datetime) -> None:
+    def run(self, now: float, time: datetime) -> Iterable[Message]:
         self.number += 1
         for lane in range(LANES):
-            moved = LaneMoved(lane=lane, number=self.number, epoch=self._epoch)
-            ctx.events.emit(Event(time=time, payload=moved))
+            yield LaneMoved(lane=lane, number=self.number, epoch=self._epoch)
 
 
 def main() -> int:
@@ -72,7 +71,7 @@ def main() -> int:
     runtime.processes.register(SystemProcess())
     runtime.interfaces.register(publisher)
     runtime.interfaces.register(state)
-    runtime.services.register(GridService("lanes", (Burst(epoch), Heartbeat())))
+    runtime.services.register(GridService("lanes", (Burst(epoch), Heartbeat(runtime.clock))))
 
     def ready() -> None:
         print(f"ready events={publisher.endpoint} state={state.endpoint}", file=sys.stderr)
