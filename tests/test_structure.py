@@ -28,7 +28,6 @@ TESTED_ELSEWHERE = {
     "webui/health_webui/assets.py": "what a browser loads: tests/browser/",
     "webui/health_webui/cli.py": "as a process: tests/browser/",
     "webui/health_webui/login.py": "as a process: tests/webui/test_access.py",
-    "webui/health_webui/refusal.py": "as a process: tests/webui/test_collectors.py",
     "webui/health_webui/render.py": "whole pages: tests/webui/test_app.py",
     "webui/health_webui/server.py": "as a process: tests/browser/",
     "webui/health_webui/websocket.py": "as a process: tests/webui/test_access.py",

@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from health_webui.collectors import Source, Store, to_follow
 from health_webui.config import Endpoints
 from health_wire.keys import InvalidKey, Invitation, KeyPair
 
-from tests.running import environment, start_collector, start_webui, wait_for
+from tests.running import Running, environment, start_collector, start_webui, wait_for
 from tests.webui.asking import HANDSHAKE, UPGRADE, Client, frame
 from tests.webui.sample import config
 
@@ -151,28 +152,40 @@ def test_a_running_process_follows_what_is_added_until_it_is_removed(tmp_path: P
         ]
 
 
+def command(tmp_path: Path, collector: Running, *words: str) -> str:
+    """What a collector's command prints, of one that asks for keys."""
+    where = ("--events", collector.events, "--state", collector.state)
+    files = ("--data-dir", str(tmp_path / "data"), "--config", "none.toml")
+    return subprocess.run(
+        [sys.executable, "-m", "health_collectord", *words, *where, *files],
+        cwd=tmp_path, env=environment({"HEALTH_COLLECTORD_REQUIRE_KEYS": "true"}),
+        capture_output=True, text=True, timeout=20, check=True,
+    ).stdout  # fmt: skip
+
+
 def test_a_collector_that_refuses_is_named_with_the_remedy(tmp_path: Path) -> None:
     data = ("--data-dir", str(tmp_path / "data"))
     with (
         start_collector(tmp_path, env={"HEALTH_COLLECTORD_REQUIRE_KEYS": "true"}) as collector,
         start_webui(tmp_path, collector, args=data) as webui,
     ):
-        page = lambda: Client(webui.url).ask("/").body.decode()  # noqa: E731
-        wait_for(lambda: "Refused: its collector asks for a key. There: health-coll" in page())
+        page = lambda: unescape(Client(webui.url).ask("/").body.decode())  # noqa: E731
+        wait_for(lambda: "Refused: the collector asks for keys: `health-collectord inv" in page())
         assert "<title>Unknown: refused by its collector" in page()
         stranger = invitation("alpha", Endpoints(collector.events, collector.state))
         assert run(tmp_path, "add", stranger.encode())[0] == 0
-        wait_for(lambda: "Refused: its collector does not take our key (any more)" in page())
-        where = ("--events", collector.events, "--state", collector.state)
-        done = subprocess.run(
-            [sys.executable, "-m", "health_collectord", "invite", "web", *where,
-             "--data-dir", str(tmp_path / "data"), "--config", "none.toml"],
-            cwd=tmp_path, env=environment({"HEALTH_COLLECTORD_REQUIRE_KEYS": "true"}),
-            capture_output=True, text=True, timeout=20, check=True,
-        )  # fmt: skip
-        assert run(tmp_path, "add", done.stdout, "--name", "alpha")[0] == 0
+        wait_for(lambda: "Refused: the collector has a new key: `health-collectord" in page())
+        token = command(tmp_path, collector, "invite", "web")
+        assert run(tmp_path, "add", token, "--name", "alpha")[0] == 0
         wait_for(lambda: 'data-link="live"' in page())
         assert "Refused" not in page()
+        # Seen, and now refused: that is more than to be stale.
+        command(tmp_path, collector, "revoke", "web")
+        wait_for(lambda: "Refused: the collector does not allow this key: `health-coll" in page())
+        assert "<title>Unknown: refused by its collector" in page()
+        wait_for(lambda: 'data-link="stale"' in page())
+        assert "<title>Unknown: refused by its collector" in page()
+        assert 'data-refused="true"' in page()
 
 
 def test_sighup_reads_the_configuration_anew(tmp_path: Path) -> None:

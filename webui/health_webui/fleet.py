@@ -27,7 +27,6 @@ class Follower:
         key: names it in addresses and rooms, and stays the same over restarts.
         catalogue: what it can be drawn from; None until it has told.
         history: answers questions about its past.
-        refused: whether it is there and does not let us in, see `health_webui.refusal`.
     """
 
     def __init__(
@@ -43,9 +42,12 @@ class Follower:
             endpoints.events, endpoints.state, context=context, clock=clock, keys=source.keys
         )
         self.catalogue: Catalogue | None = None
-        self.context = context
-        self.refused = False
         self.history = History(self.client, self._charted, clock)
+
+    @property
+    def refused(self) -> bool:
+        """Whether it is there and does not let us in."""
+        return self.client.refusal is not None
 
     @property
     def seen(self) -> bool:
@@ -77,7 +79,7 @@ class Follower:
         }
 
     def verdict(self) -> Verdict:
-        if self.refused and not self.seen:
+        if self.refused:
             return Verdict("unknown", words("reason.refused"))
         status = self.client.status if self.seen else "connecting"
         return verdict.judge(status, self.client.silent_seconds, self.health)
@@ -187,14 +189,8 @@ class Fleet:
         """What is to be said of the link to a collector, with the remedy."""
         notes = []
         if follower.refused:
-            why = (
-                "its collector does not take our key (any more)"
-                if follower.source.keys
-                else "its collector asks for a key"
-            )
             notes.append(
-                f"Refused: {why}. There: health-collectord invite NAME. Then here: health-webui add"
-                " with the text that it prints."
+                f"Refused: {follower.client.refusal}. What it prints is for health-webui add here."
             )
         if others := self.namesakes(follower):
             notes.append(

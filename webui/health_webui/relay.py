@@ -93,6 +93,7 @@ class Relay:
         self._due = self._latest = 0.0
         self._describe_at: float | None = 0.0
         self._described_epoch: str | None = None
+        self._refusal: str | None = None
 
     def run(self) -> None:
         """Forwards for ever."""
@@ -127,6 +128,9 @@ class Relay:
             case Link():
                 self._flush()
                 self._send("link", self._follower.link(), self._follower.key)
+                if self._refusal != self._follower.client.refusal:
+                    self._refusal = self._follower.client.refusal
+                    self._announce()
 
     def _flush(self) -> None:
         frame = self._buffer.take()

@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import gevent
@@ -19,7 +18,7 @@ import gevent.ssl
 from gevent.event import Event
 from health_wire.settings import SettingsError
 
-from health_webui import assets, collectors, green, guard, refusal
+from health_webui import assets, collectors, green, guard
 from health_webui.access import Access
 from health_webui.app import FLEET_ROOM, create_app, engine_of
 from health_webui.broadcast import Broadcast
@@ -155,15 +154,12 @@ class Following:
         self._spawn = spawn
         self._config = config
         self._version = collectors.store(config).version()
-        self._running: dict[str, list[Any]] = {}
+        self._running: dict[str, Any] = {}
         for follower in fleet.followers:
             self._start(follower)
 
     def _start(self, follower: Follower) -> None:
-        self._running[follower.key] = [
-            self._spawn(Relay(follower, self._send).run),
-            self._spawn(partial(refusal.watch, follower, self._send)),
-        ]
+        self._running[follower.key] = self._spawn(Relay(follower, self._send).run)
 
     def reload(self, reread: Callable[[], Config]) -> None:
         """Takes the collectors of the configuration as it stands now."""
@@ -187,7 +183,7 @@ class Following:
             _LOG.warning("reload: nothing has changed: %s", error)
             return
         for follower in went:
-            gevent.killall(self._running.pop(follower.key))
+            self._running.pop(follower.key).kill()
             follower.client.close()
             _LOG.warning("%s is not followed any more", follower.name)
             self._send("snapshot", {"error": "this host is not followed any more"}, follower.key)
@@ -196,7 +192,7 @@ class Following:
             _LOG.warning("%s is followed from now on", follower.name)
 
     def stop(self, timeout: float) -> None:
-        gevent.killall([g for both in self._running.values() for g in both], timeout=timeout)
+        gevent.killall(list(self._running.values()), timeout=timeout)
 
 
 def _beat(overview: Overview, following: Following, send: Send) -> None:

@@ -135,7 +135,7 @@ export class Host {
     const values = { time: clock(this.now, true), seconds: Math.floor(silent) };
     write(label, words(`link.${link}`, values));
     label.parentElement.dataset.status = link;
-    const refused = link === "connecting" && this.main.dataset.refused === "true";
+    const refused = this.main.dataset.refused === "true";
     const verdict = judge(refused ? "refused" : link, silent, this.health);
     showVerdict(verdict, this.name);
     return link;
