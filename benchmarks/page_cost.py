@@ -189,10 +189,11 @@ def fleet(options: argparse.Namespace) -> None:
     """Our list of hosts with simulated collectors, at rest and scrolling."""
     with tempfile.TemporaryDirectory(prefix="hc") as directory, ExitStack() as stack:
         folder, number = Path(directory), options.fleet
-        command = [sys.executable, "-m", "tests.browser.simulated", directory, str(number)]
+        numbers = [str(n) for n in range(1, number + 1)]
+        command = [sys.executable, "-m", "tests.browser.simulated", directory, *numbers]
         stack.enter_context(running(command, ROOT))
         args: list[str] = []
-        for n in range(1, number + 1):
+        for n in numbers:
             args += ["--collector", f"ipc://{folder}/{n}.e,ipc://{folder}/{n}.s"]
         ours = stack.enter_context(start_webui(folder, args=tuple(args)))
         browser, pid = stack.enter_context(chromium())

@@ -1,10 +1,10 @@
 """Many light collectors in one process, which speak the wire like real ones.
 
-Run as a program: ``python -m tests.browser.simulated DIRECTORY NUMBER [--frozen] [--hertz N]``. The
-sockets of host N are ``DIRECTORY/N.e`` and ``DIRECTORY/N.s``; it says ``ready hosts=NUMBER`` when
-all are bound.
-Samples and catalogue are those of a recorded host, with figures that move; with ``--frozen`` they
-stand still, and time with them. Every host whose number is in `TROUBLES` has that trouble.
+Run as a program: ``python -m tests.browser.simulated [--frozen] DIRECTORY NUMBER...``. The
+sockets of host NUMBER are ``DIRECTORY/NUMBER.e`` and ``DIRECTORY/NUMBER.s``; it says ``ready
+hosts=...`` when all are bound. Samples and catalogue are those of a recorded host, with figures
+that move; with ``--frozen`` they stand still, and time with them. Every host whose number is in
+`TROUBLES` has that trouble.
 """
 
 import argparse
@@ -166,13 +166,12 @@ class Host:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("directory", type=Path)
-    parser.add_argument("number", type=int)
+    parser.add_argument("numbers", type=int, nargs="+")
     parser.add_argument("--frozen", action="store_true")
     parser.add_argument("--hertz", type=float, default=1.0)
     options = parser.parse_args()
     context: zmq.Context[Any] = zmq.Context()
-    numbers = range(1, options.number + 1)
-    hosts = [Host(context, options.directory, n, options.frozen) for n in numbers]
+    hosts = [Host(context, options.directory, n, options.frozen) for n in options.numbers]
     poller = zmq.Poller()
     by_socket = {host.rep: host for host in hosts}
     for socket in by_socket:
