@@ -3,16 +3,16 @@
 import uPlot from "uplot";
 import { css, make, write } from "./elements.js";
 import { isHeat, stripes } from "./heat.js";
+import { limits } from "./limits.js";
 import { Legend } from "./legend.js";
 import { scales } from "./scales.js";
 import { tabulate } from "./table.js";
-import { formatNumber, formatRound } from "./units.js";
+import { formatNumber } from "./units.js";
 import { words } from "./words.js";
 
 const HEIGHT = 148;
 const COLOURS = 8;
 const MOST_BANDS = 4;
-const LABEL_PIXELS = 13;
 
 // Sums from the bottom up; unknown only where every part is.
 const stack = (columns) => {
@@ -58,15 +58,23 @@ export class Chart {
     this.figure.hidden = true; // until there is something to show
     place.append(this.figure);
     new ResizeObserver(() => this.resize()).observe(this.canvas);
+    this.inSight = false; // what is not is drawn now and then, and when it comes
+    new IntersectionObserver(([{ isIntersecting }]) => this.sight(isIntersecting), {
+      rootMargin: "100px",
+    }).observe(this.figure);
   }
 
   // The lines to draw: each declared series, of each row where it has rows. As long as there are
   // colours each has its own; the series of a row differ in their dashes as well.
   lines() {
     const { rows, series } = this.declared;
-    if (!rows) return series.map((s, i) => ({ name: s.name, label: s.label, colour: i, dash: 0 }));
+    if (!rows) {
+      return series
+        .map((s, i) => ({ name: s.name, label: s.label, colour: i, dash: 0 }))
+        .filter(({ name }) => this.view.names.has(name));
+    }
     const keys = new Set();
-    for (const name of this.view.track.columns.keys()) {
+    for (const name of this.view.names) {
       const found = series.find((s) => name.startsWith(`${rows}[`) && name.endsWith(`].${s.name}`));
       if (found) keys.add(name.slice(rows.length + 1, -found.name.length - 2));
     }
@@ -84,24 +92,26 @@ export class Chart {
     );
   }
 
-  known() {
-    const names = this.lines().map(({ name }) => name);
-    return names.some((name) => this.view.track.columns.get(name)?.some((v) => v !== null));
+  sight(inSight) {
+    this.inSight = inSight;
+    if (inSight && this.view) this.draw(this.view, false);
   }
 
-  // `view`: the track, from and to, and whether its points are ranges (coarse).
+  // `view`: the track, from and to, whether its points are ranges (coarse), the window in words,
+  // and the names of all series of which something is known.
   draw(view, label) {
     this.view = view;
-    // A chart without a single figure says nothing that its tile does not say better.
-    this.figure.hidden = !this.known();
-    if (this.figure.hidden) return;
     const lines = this.lines();
+    // A chart without a single figure says nothing that its tile does not say better.
+    this.figure.hidden = lines.length === 0;
+    if (this.figure.hidden) return;
+    if (label) this.describe();
+    if (!this.inSight && this.plot && !label) return;
     const shown = JSON.stringify([view.coarse, lines.map((line) => line.name)]);
     if (shown !== this.shown || !this.plot) this.rebuild(lines, shown);
     const columns = this.columns();
     this.plot.setData([view.track.t, ...this.data(columns)]);
     this.values();
-    if (label) this.describe(columns);
     if (!this.table.hidden) this.tabulate();
   }
 
@@ -148,7 +158,7 @@ export class Chart {
           setSelect: [(plot) => this.select(plot)],
           draw: [
             ...(this.heat ? [stripes(lines, range, () => this.columns())] : []),
-            (plot) => this.limits(plot),
+            limits(this.declared, this.heat),
           ],
         },
         ...scales(this.declared, () => this.view, this.heat ? lines : null),
@@ -192,34 +202,6 @@ export class Chart {
     return { series: [{}, ...series], bands };
   }
 
-  // Thresholds, as dashed lines across, with their values.
-  limits(plot) {
-    const { ctx, bbox } = plot;
-    const pxRatio = devicePixelRatio;
-    const { stacked, limits, unit } = this.declared;
-    const taken = [];
-    ctx.save();
-    ctx.textAlign = "left";
-    ctx.font = `${11 * pxRatio}px ${css("--sans")}`;
-    for (const { at, severity } of stacked || this.heat ? [] : limits) {
-      if (at < plot.scales.y.min || at > plot.scales.y.max) continue;
-      const y = Math.round(plot.valToPos(at, "y", true));
-      ctx.strokeStyle = ctx.fillStyle = css(`--${severity}`);
-      ctx.setLineDash([2 * pxRatio, 4 * pxRatio]);
-      ctx.beginPath();
-      ctx.moveTo(bbox.left, y);
-      ctx.lineTo(bbox.left + bbox.width, y);
-      ctx.stroke();
-      if (taken.some((other) => Math.abs(other - y) < LABEL_PIXELS * pxRatio)) continue;
-      taken.push(y);
-      const below = y - bbox.top < LABEL_PIXELS * pxRatio;
-      ctx.textBaseline = below ? "top" : "bottom";
-      const text = `${words(`chart.${severity}`)} ${formatRound(at, unit)}`;
-      ctx.fillText(text, bbox.left + 4 * pxRatio, y + (below ? 2 : -1) * pxRatio);
-    }
-    ctx.restore();
-  }
-
   select(plot) {
     const { left, width } = plot.select;
     if (width < 3) return;
@@ -248,13 +230,14 @@ export class Chart {
     this.legend.values(this.columns().map((column) => column[index]), (value) => this.words(value));
   }
 
-  describe(columns) {
-    const lines = this.drawn.map(({ label }, i) => {
-      const known = columns[i].filter((value) => value !== null);
+  describe() {
+    const lines = this.lines().map(({ name, label }) => {
+      const column = this.column(name);
+      const known = column.filter((value) => value !== null);
       if (!known.length) return words("chart.line_none", { label });
       return words("chart.line", {
         label,
-        now: this.words(columns[i].at(-1)),
+        now: this.words(column.at(-1)),
         low: this.words(Math.min(...known)),
         high: this.words(Math.max(...known)),
       });

@@ -46,12 +46,15 @@ export class Charts {
     this.window = new Window(this.section, ranges, () => this.now, () => this.turned());
     this.traces = new Traces(document, this.byName);
     this.forget = () => this.charts.forEach(([, chart]) => chart.forget());
+    this.freshen = () => this.charts.forEach(([, chart]) => chart.sight(true));
     addEventListener("themechange", this.forget);
+    addEventListener("beforeprint", this.freshen);
   }
 
   // When another page's charts take their place.
   close() {
     removeEventListener("themechange", this.forget);
+    removeEventListener("beforeprint", this.freshen);
     this.window.close();
   }
 
@@ -124,10 +127,13 @@ export class Charts {
     const label = Math.abs(now - this.described) >= DESCRIBE_SECONDS;
     if (label) this.described = now;
     this.caption.classList.toggle("stale", Boolean(this.failed));
-    const words_ = this.window.words(now);
+    const common = { from, to, words: this.window.words(now), coarse: this.coarse && Boolean(this.loaded) };
+    const known = new Map();
     for (const [state, chart] of this.charts) {
-      const track = this.loaded?.get(state) ?? this.live.get(state).track;
-      chart.draw({ track, from, to, coarse: this.coarse && Boolean(this.loaded), words: words_ }, label);
+      const { track } = this.live.get(state);
+      const loaded = this.loaded?.get(state);
+      if (!known.has(state)) known.set(state, new Set([...track.known(), ...(loaded?.known() ?? [])]));
+      chart.draw({ ...common, track: loaded ?? track, names: known.get(state) }, label);
     }
     this.say();
   }

@@ -10,6 +10,15 @@ export const make = (tag, properties = {}, ...children) => {
   return element;
 };
 
-// A colour, or any other value, of the style sheet as it is now.
-export const css = (name) =>
-  getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+// A colour, or any other value, of the style sheet as it is now. To ask the browser is dear, and
+// the answer changes with the colour scheme alone.
+const asked = new Map();
+globalThis.addEventListener?.("themechange", () => asked.clear());
+
+export const css = (name) => {
+  if (!asked.has(name)) {
+    const style = getComputedStyle(document.documentElement);
+    asked.set(name, style.getPropertyValue(name).trim());
+  }
+  return asked.get(name);
+};

@@ -20,7 +20,8 @@ const since = (date, now) => {
   if (!date) return "";
   const passed = Math.max((now - date) / 1000, 0);
   const when = passed < 43200 ? clock(date) : dateAndClock(date);
-  const long = passed < 60 ? `${Math.floor(passed)} s` : formatNumber(passed, "seconds");
+  const minutes = formatNumber(passed, "seconds").replace(/ \d+ s$/, ""); // from a minute on
+  const long = passed < 60 ? `${Math.floor(passed)} s` : minutes;
   return words("problem.since_for", { when, long });
 };
 

@@ -9,13 +9,18 @@ export class Traces {
   constructor(root, metrics) {
     this.root = root;
     this.metrics = metrics;
+    this.sizes = new WeakMap(); // to ask a canvas for its size would lay the page out each time
+    this.observer = new ResizeObserver((entries) => {
+      for (const { target, contentRect } of entries) this.sizes.set(target, contentRect);
+    });
   }
 
   draw(now, span) {
     const ink = css("--ink");
     for (const canvas of this.root.querySelectorAll("canvas.trace")) {
       const found = this.metrics.get(canvas.closest("[data-metric]")?.dataset.metric);
-      if (found && canvas.clientWidth) this.one(canvas, found.track, now, span, ink);
+      if (found && this.sizes.get(canvas)?.width) this.one(canvas, found.track, now, span, ink);
+      else if (!this.sizes.has(canvas)) this.observer.observe(canvas);
     }
   }
 
@@ -25,8 +30,9 @@ export class Traces {
     const column = track.columns.get(rows ? `${rows}[${key}].${field}` : field);
     if (!column) return;
     const ratio = devicePixelRatio || 1;
-    const width = Math.round(canvas.clientWidth * ratio);
-    const height = Math.round(canvas.clientHeight * ratio);
+    const size = this.sizes.get(canvas);
+    const width = Math.round(size.width * ratio);
+    const height = Math.round(size.height * ratio);
     if (canvas.width !== width) canvas.width = width;
     if (canvas.height !== height) canvas.height = height;
     const context = canvas.getContext("2d");

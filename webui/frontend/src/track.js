@@ -42,6 +42,11 @@ export class Track {
     for (const [time, values] of live) if (time > last) this.add(time, values);
   }
 
+  // The names of the series of which anything is known.
+  known() {
+    return [...this.columns].filter(([, c]) => c.some((v) => v !== null)).map(([name]) => name);
+  }
+
   push(t, values) {
     for (const name of values.keys()) {
       if (!this.columns.has(name)) this.columns.set(name, new Array(this.t.length).fill(null));

@@ -43,10 +43,12 @@ export const setShape = (within, status) =>
 
 export const showVerdict = ({ status, text }, name) => {
   const heading = document.getElementById("verdict");
+  const title = `${text} – ${name}`;
+  if (document.title === title && heading.dataset.status === status) return;
   const [, word, reason] = text.match(/^([^:]*:?) ?(.*)$/s);
   write(heading.querySelector(".word"), word);
   write(heading.querySelector(".reason"), reason);
-  document.title = `${text} – ${name}`;
+  document.title = title;
   if (heading.dataset.status === status) return;
   heading.dataset.status = status;
   heading.parentElement.dataset.status = status;
