@@ -50,7 +50,8 @@ def test_dragging_across_one_chart_zooms_all_and_a_double_click_goes_back(
     labels = page.locator("figure.chart:not([hidden]) .plot").evaluate_all(
         "all => all.map(e => e.getAttribute('aria-label'))"
     )
-    assert labels and all(f"{first} to {last}" in label for label in labels)
+    assert labels
+    assert all(f"{first} to {last}" in label for label in labels)
     over.dblclick()
     expect(page.get_by_role("button", name="Back to live")).to_be_hidden()
 

@@ -56,6 +56,23 @@ def test_the_same_sample_again_and_a_clock_set_back_replace_what_they_deny() -> 
     assert run("add(8, {a: 1}); add(9, {a: 2}); add(1, {a: 3})") == {"t": [1], "a": [3]}
 
 
+def test_a_clock_set_back_breaks_the_line() -> None:
+    assert run("add(8, {a: 1}); add(9, {a: 2}); add(10, {a: 3}); add(9.5, {a: 4})") == {
+        "t": [8, 9, 9.25, 9.5],
+        "a": [1, 2, None, 4],
+    }
+
+
+def test_of_joined_samples_the_lowest_and_highest_are_kept_beside_the_mean() -> None:
+    history = "track.fill({a: {t: [10, 20], min: [1, 2], avg: [5, 6], max: [9, 8]}})"
+    assert run(f"{history}; add(21, {{a: 7}})") == {
+        "t": [10, 20, 21],
+        "a": [5, 6, 7],
+        "a|min": [1, 2, None],
+        "a|max": [9, 8, None],
+    }
+
+
 def test_history_comes_before_what_came_live_and_does_not_bridge_what_is_missing() -> None:
     history = "track.fill({a: {t: [1, 2], avg: [10, 20]}, b: {t: [2], avg: [5]}})"
     assert run(f"add(2, {{a: 21}}); add(3, {{a: 30}}); {history}") == {
