@@ -108,8 +108,10 @@ def test_a_room_gets_it_at_once_or_through_the_queue(pair: tuple[Any, Any]) -> N
         "closed": client(closed=True, outlet=outlet),
     }
     rooms = {"a": [(f"s-{sid}", sid) for sid in (*engine.sockets, "gone")]}
-    manager = SimpleNamespace(get_participants=lambda _, room: iter(rooms.get(room, ())))
+    manager = SimpleNamespace(get_participants=lambda _, room: iter(rooms[room]), rooms={})
     broadcast = Broadcast(SimpleNamespace(server=SimpleNamespace(manager=manager, eio=engine)))  # type: ignore[arg-type]
+    broadcast("frame", {"n": 0}, "a")  # nobody has ever been there
+    manager.rooms["/"] = rooms
     broadcast("frame", {"n": 1, "text": "ü"}, "a")
     broadcast("frame", {"n": 2}, "nobody")
     text = '2["frame",{"n":1,"text":"\\u00fc"}]'

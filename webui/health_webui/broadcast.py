@@ -69,15 +69,14 @@ class Broadcast:
         self._engine = server.eio
 
     def __call__(self, name: str, message: dict[str, Any], room: str) -> None:
-        clients = list(self._manager.get_participants("/", room))
-        if not clients:
+        if room not in self._manager.rooms.get("/", ()):  # nobody is there
             return
         # Socket.IO's event is 2, within Engine.IO's message, which is 4.
         text = f"2{json.dumps([name, message], separators=(',', ':'))}"
         payload = f"4{text}".encode()
         head = Header.encode_header(True, WebSocket.OPCODE_TEXT, b"", len(payload), 0)
         frame = bytes(head) + payload
-        for _, sid in clients:
+        for _, sid in list(self._manager.get_participants("/", room)):
             client = self._engine.sockets.get(sid)
             if client is None or client.closed:
                 continue
