@@ -21,7 +21,7 @@ test: $(STAMPS)/dev $(STAMPS)/system
 	BOOT_TESTS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: $(STAMPS)/dev lint
-	$(BIN)/python -m pytest -q --ignore=tests/process --ignore=tests/browser --ignore=tests/boot $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -m 'not slow' --ignore=tests/process --ignore=tests/browser --ignore=tests/boot $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: $(STAMPS)/dev

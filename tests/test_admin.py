@@ -12,6 +12,8 @@ from health_collectord.admin import _duration, _scaled, _value
 
 from tests.running import Running, environment, running, start_collector, wait_for
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:

@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import pytest
 from health_collectord import catalogue
 from health_collectord.vocabulary import Field, Gauge, fields_of
 
@@ -49,6 +50,7 @@ def test_the_readme_lists_every_event() -> None:
     assert README.read_text() == written, "GOLDEN=rewrite pytest tests/test_documents.py"
 
 
+@pytest.mark.slow
 def test_the_readmes_client_follows_a_collector(tmp_path: Path) -> None:
     [client] = [b for b in code_blocks("python") if "CollectorClient" in b]
     with start_collector(tmp_path) as collector:

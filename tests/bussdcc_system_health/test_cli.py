@@ -10,6 +10,8 @@ import pytest
 
 from tests.running import environment, records, wait_for
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("flask_socketio", reason="needs the webui extra")
 
 

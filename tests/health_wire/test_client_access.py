@@ -13,6 +13,8 @@ from health_wire.keys import KeyPair
 from tests.health_wire.test_client import OLD, ScriptedCollector
 from tests.running import wait_for
 
+pytestmark = pytest.mark.slow
+
 CLIENT = KeyPair.generate()
 
 

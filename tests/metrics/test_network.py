@@ -226,6 +226,7 @@ def test_reads_this_machine() -> None:
     assert "lo" in {row.key for row in got.interfaces}
 
 
+@pytest.mark.slow
 def test_a_kernel_file_of_many_pages_is_read_to_its_end() -> None:
     """One read of net/dev ends within the first page, after some thirty interfaces."""
     whole = Path("/proc/kallsyms").read_bytes()  # made the same way, and long on every machine

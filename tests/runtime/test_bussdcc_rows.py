@@ -145,6 +145,7 @@ def _threads_take_turns_often() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_threads_take_turns_often")
+@pytest.mark.slow
 def test_a_hundred_boots_and_shutdowns_with_four_services_emitting_all_the_time() -> None:
     for _ in range(100):
         overlaps: list[str] = []

@@ -18,6 +18,8 @@ from itsdangerous import TimestampSigner
 from tests.running import Running, start_webui, wait_for
 from tests.webui.asking import HANDSHAKE, PASSWORD, UPGRADE, Client, frame, with_password
 
+pytestmark = pytest.mark.slow
+
 NAME = "health.test"
 
 

@@ -23,6 +23,8 @@ from health_wire import protocol
 from tests.running import Running, start_collector, start_webui, wait_for
 from tests.webui.sample import config
 
+pytestmark = pytest.mark.slow
+
 WRITTEN: dict[str, Any] = json.loads(CONTRACT.read_text())
 HOST = "contract"
 

@@ -16,6 +16,8 @@ import pytest
 from tests.running import ROOT, Running, running, start_webui
 from tests.webui.asking import HANDSHAKE, UPGRADE, Client, with_password
 
+pytestmark = pytest.mark.slow
+
 BEHIND = {"HEALTH_WEBUI_TRUSTED_PROXIES": "127.0.0.1"}
 
 

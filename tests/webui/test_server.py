@@ -12,6 +12,8 @@ import pytest
 
 from tests.running import environment, start_webui
 
+pytestmark = pytest.mark.slow
+
 
 def fails(tmp_path: Path, *args: str) -> tuple[int, str]:
     """Exit status and standard error of a run that has to end by itself."""
