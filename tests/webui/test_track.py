@@ -56,6 +56,15 @@ def test_the_same_sample_again_and_a_clock_set_back_replace_what_they_deny() -> 
     assert run("add(8, {a: 1}); add(9, {a: 2}); add(1, {a: 3})") == {"t": [1], "a": [3]}
 
 
+def test_history_that_was_asked_for_in_parts_ends_where_all_do() -> None:
+    history = "track.fill({a: {t: [1, 2], avg: [1, 2]}, b: {t: [1, 2, 3], avg: [4, 5, 6]}})"
+    assert run(f"{history}; add(3, {{a: 3, b: 6}})") == {
+        "t": [1, 2, 3],
+        "a": [1, 2, 3],
+        "b": [4, 5, 6],
+    }
+
+
 def test_a_clock_set_back_breaks_the_line() -> None:
     assert run("add(8, {a: 1}); add(9, {a: 2}); add(10, {a: 3}); add(9.5, {a: 4})") == {
         "t": [8, 9, 9.25, 9.5],

@@ -3,7 +3,7 @@
 import json
 import re
 
-from health_webui.words import for_script, words
+from health_webui.words import for_script, marked, words
 
 from tests.running import ROOT
 
@@ -48,4 +48,11 @@ def test_parts_do_not_overlap_and_values_fill_their_places() -> None:
     assert len(keys) == len(set(keys))
     assert words("coverage.absent", known=8, total=9, count=4) == (
         "8 of 9 checks; 4 do not apply here"
+    )
+
+
+def test_marked_words_are_code_between_backticks_and_nothing_else() -> None:
+    hostile = "<i>`x`</i>"
+    assert marked("never_seen", events=hostile, state="b").startswith(
+        "Never seen: connecting to <code>&lt;i&gt;`x`&lt;/i&gt;</code> and <code>b</code>."
     )

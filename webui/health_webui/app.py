@@ -34,7 +34,7 @@ from health_webui.overview import Overview, counts, summary
 from health_webui.plan import plan
 from health_webui.units import format_number
 from health_webui.verdict import SEVERITY, WORDS, coverage, problems
-from health_webui.words import for_script, words
+from health_webui.words import for_script, marked, words
 
 _THEMES = ("light", "dark")
 FLEET_ROOM = "fleet"
@@ -61,6 +61,7 @@ def create_app(
         verdicts={status: WORDS[status] for status in SEVERITY},
         theme=_theme,
         words=words,
+        marked=marked,
         script_words=for_script(),
     )
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY

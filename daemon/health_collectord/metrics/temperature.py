@@ -66,13 +66,11 @@ class Sensor(Row):
     ]
     high_celsius: Annotated[
         float | None,
-        Gauge(Unit.CELSIUS, "where its maker calls it hot", history=False, label="High from"),
+        Gauge(Unit.CELSIUS, "where its maker calls it hot", history=False, label="High"),
     ]
     critical_celsius: Annotated[
         float | None,
-        Gauge(
-            Unit.CELSIUS, "where its maker calls it critical", history=False, label="Critical from"
-        ),
+        Gauge(Unit.CELSIUS, "where its maker calls it critical", history=False, label="Critical"),
     ]
     reason: Annotated[str | None, Text("why it did not answer")]
 

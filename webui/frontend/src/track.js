@@ -35,6 +35,10 @@ export class Track {
         if (min) values.set(`${name}|min`, min[i]).set(`${name}|max`, max[i]);
       });
     }
+    // Many series are asked for in parts, the last of which may know a sample more.
+    const ends = Object.values(series).flatMap(({ t }) => t.slice(-1));
+    const common = Math.min(...ends);
+    for (const time of points.keys()) if (time > common) points.delete(time);
     this.t = [];
     this.columns = new Map();
     for (const time of [...points.keys()].sort((a, b) => a - b)) this.push(time, points.get(time));
