@@ -15,6 +15,7 @@ from health_collectord import admin, catalogue, pairing
 from health_collectord import config as configuration
 from health_collectord.app import Collector
 from health_collectord.catalogue import CatalogueError
+from health_collectord.runtime.resources import allow_open_files
 from health_collectord.runtime.runtime import StartError, leave
 from health_collectord.version import VERSION
 
@@ -56,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(config: configuration.Config, reread: Callable[[], configuration.Config]) -> int:
     _log_to_stderr()
+    allow_open_files()
 
     def ready(collector: Collector) -> None:
         endpoints = f"events={collector.publisher.endpoint} state={collector.state.endpoint}"

@@ -1,8 +1,9 @@
 """A collector without metrics that emits a thousand synthetic events a second.
 
-Run as a program, with EVENTS and STATE or on free ports; it says ``ready events=... state=...``
-like the real one. Every event changes the state, and `test.lanes.N` holds the number of the last
-event of its lane, so that one event left out is a wrong state, and the epoch that it is of.
+Run as a program, on free ports or with EVENTS, STATE and perhaps a directory of keys, which it then
+asks for; it says ``ready events=... state=...`` like the real one. Every event changes the state,
+and `test.lanes.N` holds the number of the last event of its lane, so that one event left out is a
+wrong state, and the epoch that it is of.
 """
 
 import os
@@ -10,10 +11,12 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import zmq
 from bussdcc.message import Message
+from health_collectord.interfaces.access import Gate, KeyFiles
 from health_collectord.interfaces.operations import Operations
 from health_collectord.interfaces.publisher import EventPublisher
 from health_collectord.interfaces.state import StateEndpoint
@@ -65,9 +68,10 @@ def main() -> int:
         history=history, entries=(),
     )  # fmt: skip
     free = ["tcp://127.0.0.1:0"] * 2
-    events_at, state_at = sys.argv[1:] or free
-    publisher = EventPublisher(context, events_at, host="synthetic", epoch=epoch)
-    state = StateEndpoint(context, state_at, operations)
+    events_at, state_at, *keys = sys.argv[1:] or free
+    gate = Gate(KeyFiles(Path(keys[0])), everywhere=True) if keys else None
+    publisher = EventPublisher(context, events_at, host="synthetic", epoch=epoch, gate=gate)
+    state = StateEndpoint(context, state_at, operations, gate=gate)
     runtime.processes.register(SystemProcess())
     runtime.interfaces.register(publisher)
     runtime.interfaces.register(state)

@@ -3,7 +3,9 @@
 import os
 from pathlib import Path
 
+import pytest
 from health_collectord.messages import CollectorSelf
+from health_collectord.services import self_report
 from health_collectord.services.self_report import SelfReport
 
 from tests.doubles import START
@@ -41,3 +43,18 @@ def test_memory_that_cannot_be_told_is_null(tmp_path: Path) -> None:
     assert said(SelfReport(lambda: COUNTS, tmp_path / "none")).rss_bytes is None
     (tmp_path / "statm").write_text("nonsense")
     assert said(SelfReport(lambda: COUNTS, tmp_path / "statm")).rss_bytes is None
+
+
+def test_memory_is_given_back_now_and_then_while_it_has_grown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statm = tmp_path / "statm"
+    report = SelfReport(lambda: COUNTS, statm)
+    given_back: list[str] = []
+    monkeypatch.setattr(self_report, "give_back_memory", lambda: given_back.append("back"))
+    counts = []
+    for pages in (5000, 5000, 5000, 5000, 5100, 5600, 5600, 5600, 5600, 5100, 5100, 5100):
+        statm.write_text(f"9999 {pages} 1 1 0 1 0\n")
+        said(report)
+        counts.append(len(given_back))
+    assert counts == [1, 1, 1, 1, 1, 2, 2, 2, 3, 3, 3, 3]
