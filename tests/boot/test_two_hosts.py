@@ -129,7 +129,7 @@ def test_the_page_shows_another_host_through_silence(
 def times(webui: Machine, begin: float) -> list[float]:
     """When the samples of memory were taken that the charts show, from a moment on."""
     seconds = int(time.time() - begin) + 6  # the page asks for less than it is asked for
-    reply = json.loads(webui.fetch(f"{PAGE}/api/host/observed/history?seconds={seconds}"))
+    reply = json.loads(webui.fetch(f"{PAGE}/api/v1/hosts/observed/history?seconds={seconds}"))
     name = next(name for name in reply["series"] if "memory" in name)
     return list(reply["series"][name]["t"])
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from statistics import median
 from time import monotonic
 from typing import Any
 
@@ -22,7 +23,7 @@ from tests.webui.asking import HANDSHAKE, UPGRADE, Client, frame
 
 STRANGER, FRIEND = "127.0.0.66", "127.0.0.7"
 HOST = b"Host: localhost\r\n"
-_PATIENCE_SECONDS = 3.0  # of the good client, on a machine that is busy with other tests
+_PATIENCE_SECONDS = 10.0  # of the good client: other tests keep the machine busy
 
 
 class Friend:
@@ -55,6 +56,7 @@ class Friend:
         self._thread.join()
         assert self.complaints == []
         assert max(self.waits) < _PATIENCE_SECONDS
+        assert median(self.waits) < 1.0
 
 
 @pytest.fixture(scope="module")
@@ -225,11 +227,13 @@ def test_a_client_of_http_1_0_is_served(webui: Running) -> None:
 
 
 def established(webui: Running, stranger: str = STRANGER) -> int:
-    """Connections from there that the process holds."""
+    """Connections from there that the process holds (man 5 proc_net)."""
+    port = f":{int(webui.url.rstrip('/').rpartition(':')[2]):04X}"
+    other = socket.inet_aton(stranger)[::-1].hex().upper()
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(
-        connection.raddr.ip == stranger
-        for connection in psutil.Process(webui.pid).net_connections("tcp")
-        if connection.raddr
+        local.endswith(port) and remote.startswith(other) and state in ("01", "08")
+        for _, local, remote, state, *_ in lines
     )
 
 

@@ -3,6 +3,7 @@
 python -m tests.webui.proxy URL PREFIX [strip|keep]
 """
 
+import signal
 import socket
 import sys
 import threading
@@ -73,5 +74,6 @@ def main(url: str, prefix: str, way: str = "strip") -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever started it ignores
     with suppress(KeyboardInterrupt):
         main(*sys.argv[1:])

@@ -213,9 +213,8 @@ def test_only_logging_in_and_out_is_more_than_looking() -> None:
 
 
 def test_the_first_response_has_the_colours_that_the_reader_chose() -> None:
-    asked = client(follower())
+    asked = client(follower()).application.test_client(use_cookies=False)
     for chosen, drawn in (("dark", True), ("light", True), ('"><script>', False), ("", False)):
-        asked.set_cookie("health-theme", chosen)
-        page = asked.get("/").text
+        page = asked.get("/", headers={"Cookie": f"health-theme={chosen}"}).text
         assert (f'<html lang="en" data-theme="{chosen}">' in page) is drawn
         assert ("data-theme" in page) is drawn

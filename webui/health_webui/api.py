@@ -121,7 +121,6 @@ def routes(fleet: Fleet) -> Blueprint:
         }
 
     @blueprint.get("/api/v1/hosts/<name>/history")
-    @blueprint.get("/api/host/<name>/history")
     @_answer
     def history(name: str) -> dict[str, Any]:
         follower = find(name)

@@ -1,0 +1,134 @@
+"""The tests pass with the versions of the libraries that each Debian release ships.
+
+They run in a root made of the release's own packages, as root of namespaces of their own: the
+processes, mounts and network of this host are not there. What needs npm, a browser, a boot, or a
+library that Debian lacks is left out, and so is what says nothing of a library.
+"""
+
+import hashlib
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.boot.machine import CACHE, command, mirror
+
+ROOT = Path(__file__).parents[2]
+SUITES = ("bookworm", "trixie")
+PACKAGES = (
+    "python3-pytest", "python3-hypothesis", "python3-zmq", "python3-psutil", "python3-sdnotify",
+    "python3-flask", "python3-flask-socketio", "python3-gevent", "python3-gevent-websocket",
+    "openssl", "iproute2",
+)  # fmt: skip
+# Each library is in some of these: zmq on both sides, psutil, sdnotify, and all of the web's.
+TESTED = (
+    "tests/health_wire", "tests/interfaces", "tests/runtime", "tests/sinks", "tests/services",
+    "tests/metrics/test_identity.py", "tests/webui", "tests/process/test_life.py",
+    "tests/process/test_access.py", "tests/process/test_late_joins.py",
+    "tests/process/test_hostile_web.py", "tests/process/test_stopped_clients.py",
+)  # fmt: skip
+LEFT_OUT = (
+    "tests/webui/test_openapi.py",  # schemathesis
+    "tests/webui/test_track.py", "tests/webui/test_units.py",  # the page's script, in node
+)  # fmt: skip
+TAKE_LONG = (
+    "a_hundred_boots", "takes_too_long", "ten_thousand_tries", "memory_is_back", "TestStore",
+    "full_disk",
+)  # fmt: skip
+# Makes interfaces in a namespace, as tests/boot/test_two_hosts.py does with these libraries.
+NOT_THERE = ("over_a_network",)
+# Of what the libraries themselves do with a Python that is newer than they are.
+THEIR_WARNINGS = ("ignore::DeprecationWarning:gevent", "ignore::DeprecationWarning:geventwebsocket")
+_IN_ROOT = """
+set -e
+ip link set lo up
+mount -t proc proc "$1/proc"
+mount --rbind /dev "$1/dev"
+mount -t tmpfs tmpfs "$1/tmp"
+mkdir -p "$1/src" && mount --bind "$2" "$1/src"
+shift 2
+exec "$@"
+"""
+
+
+@pytest.fixture(scope="session")
+def wheel() -> Path:
+    """bussdcc, as pinned."""
+    directory = ROOT / ".cache/deb/bussdcc"
+    command(ROOT / "packaging/fetch-bussdcc", directory)
+    return next(directory.glob("*.whl"))
+
+
+@pytest.fixture(params=SUITES)
+def root(request: pytest.FixtureRequest, wheel: Path) -> Path:
+    """A root with that release's packages, made once; what a run leaves in it is thrown away."""
+    suite = request.param
+    named = hashlib.sha256(" ".join((*PACKAGES, wheel.name)).encode()).hexdigest()[:12]
+    kept = CACHE / f"libraries-{suite}-{named}"
+    if not kept.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        for old in CACHE.glob(f"libraries-{suite}-*"):
+            shutil.rmtree(old)
+        begun = Path(tempfile.mkdtemp(dir=CACHE, prefix="making-"))
+        packages = ",".join(PACKAGES)
+        command(
+            "mmdebstrap", "--mode=root", "--variant=minbase", f"--include={packages}",
+            suite, begun, mirror(), timeout=1200,
+        )  # fmt: skip
+        command("python3", "-m", "zipfile", "-e", wheel, begun / "usr/lib/python3/dist-packages")
+        begun.rename(kept)
+    return kept
+
+
+def run(root: Path, source: Path, *words: str) -> str:
+    """What a command in the root says; its namespaces end with it.
+
+    Raises:
+        AssertionError: it failed.
+    """
+    clean = ("env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/tmp",
+             "PYTHONDONTWRITEBYTECODE=1")  # fmt: skip
+    return command(
+        "unshare", "--mount", "--net", "--pid", "--ipc", "--fork", "--kill-child",
+        "sh", "-c", _IN_ROOT, "sh", root, source, "chroot", root, *clean, *words,
+        timeout=600,
+    ).stdout  # fmt: skip
+
+
+def test_the_libraries_of_this_release_pass(root: Path, tmp_path: Path) -> None:
+    listed = command("git", "-C", ROOT, "ls-files", "-co", "--exclude-standard").stdout.split("\n")
+    for name in filter(None, listed):
+        if name.startswith(("daemon/", "webui/", "tests/", "pyproject.toml")):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, tmp_path / name, follow_symlinks=False)
+    packaged = run(root, tmp_path, "dpkg-query", "-W", "-f", "${Package} ${Version}\n")
+    versions = dict(line.split() for line in packaged.splitlines())
+    seen = run(root, tmp_path, "python3", "-c", _VERSIONS).split()
+    for package, version in zip(seen[::2], seen[1::2], strict=True):
+        assert versions[package].startswith(version), package
+    warnings = [part for each in THEIR_WARNINGS for part in ("-W", each)]
+    ignored = [f"--ignore=/src/{name}" for name in LEFT_OUT]
+    said = run(
+        root, tmp_path, "python3", "-m", "pytest", "-q", "-p", "no:cacheprovider",
+        "--rootdir", "/src", "-c", "/src/pyproject.toml", *warnings, *ignored,
+        "-k", " and ".join(f"not {name}" for name in (*TAKE_LONG, *NOT_THERE)),
+        *(f"/src/{name}" for name in TESTED),
+    )  # fmt: skip
+    summary = said.splitlines()[-1]
+    found = re.match(r"(\d+) passed, \d+ deselected in ", summary)
+    assert found, said
+    assert int(found[1]) > 500, summary
+
+
+_VERSIONS = """
+import importlib.metadata as m
+for package, name in (
+    ("python3-gevent", "gevent"), ("python3-flask", "flask"), ("python3-zmq", "pyzmq"),
+    ("python3-flask-socketio", "flask-socketio"), ("python3-socketio", "python-socketio"),
+    ("python3-engineio", "python-engineio"), ("python3-werkzeug", "werkzeug"),
+    ("python3-gevent-websocket", "gevent-websocket"), ("python3-psutil", "psutil"),
+):
+    print(package, m.version(name))
+"""
