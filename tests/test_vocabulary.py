@@ -16,8 +16,11 @@ from health_collectord.vocabulary import (
     Time,
     Unit,
     fields_of,
+    rounded,
     with_threshold,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.doubles import ProbeUpdated, RowSample
 
@@ -73,3 +76,10 @@ def test_a_threshold_is_replaced_where_there_is_one() -> None:
     assert with_threshold(rule, "critical", None) == Above("x", 1.0, None, "r")
     assert with_threshold(Below("x"), "critical", 3.0) == Below("x", None, 3.0)
     assert with_threshold(Raised("x", "warning"), "critical", 3.0) == Raised("x", "warning")
+
+
+@given(st.floats(0, 1e12), st.sampled_from([10, 100, 1000]))
+def test_a_figure_is_rounded_to_the_nearest_part(value: float, parts: int) -> None:
+    got = rounded(value, parts)
+    assert abs(got - value) <= 0.5 / parts + value * 1e-15
+    assert got == round(got, {10: 1, 100: 2, 1000: 3}[parts])

@@ -191,7 +191,7 @@ def format_time(time: datetime) -> str:
     global _last_time
     last, text = _last_time
     if last is not time:
-        text = f"{time.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+        text = f"{time.isoformat(timespec='milliseconds')[:23]}Z"
         _last_time = (time, text)
     return text
 

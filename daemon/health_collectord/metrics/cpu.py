@@ -15,6 +15,7 @@ from health_collectord.vocabulary import (
     Rows,
     Telemetry,
     Unit,
+    rounded,
 )
 
 # The columns of a cpu line, in jiffies. Two more follow, guest and guest_nice, which user and
@@ -115,9 +116,7 @@ def _shares(before: Times | None, after: Times) -> dict[str, float] | None:
     if not total:
         return None
     deltas.append(total - deltas[_IDLE] - deltas[_IOWAIT])
-    # One decimal by whole numbers: round() goes by way of text, which costs several times as much.
-    half = total // 2
-    return dict(zip(_SHARES, [(1000 * d + half) // total / 10 for d in deltas], strict=True))
+    return dict(zip(_SHARES, [rounded(100 * d / total) if d else 0.0 for d in deltas], strict=True))
 
 
 def _parse_stat(content: bytes, path: str) -> dict[bytes, Times]:

@@ -31,6 +31,7 @@ from health_collectord.vocabulary import (
     Telemetry,
     Text,
     Unit,
+    rounded,
 )
 
 _DEADLINE = 2.0  # seconds for all mounts of one sample together
@@ -223,7 +224,7 @@ def _row(entry: _Entry, probe: _Probe) -> Mount:
 
 
 def _percent(part: int, whole: int) -> float | None:
-    return round(100 * min(max(part, 0), whole) / whole, 1) if whole > 0 else None
+    return rounded(100 * min(max(part, 0), whole) / whole) if whole > 0 else None
 
 
 def _select(entries: list[_Entry]) -> list[_Entry]:

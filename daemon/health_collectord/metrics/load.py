@@ -13,6 +13,7 @@ from health_collectord.vocabulary import (
     Options,
     Telemetry,
     Unit,
+    rounded,
 )
 
 
@@ -79,7 +80,7 @@ class LoadReader:
             load1=loads[0],
             load5=loads[1],
             load15=loads[2],
-            load5_per_core=round(loads[1] / cores, 2) if cores else None,
+            load5_per_core=rounded(loads[1] / cores, 100) if cores else None,
             cores=cores,
             tasks_running=counts[0],
             tasks_total=counts[1],

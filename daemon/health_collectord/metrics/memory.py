@@ -13,6 +13,7 @@ from health_collectord.vocabulary import (
     Options,
     Telemetry,
     Unit,
+    rounded,
 )
 
 
@@ -73,13 +74,13 @@ class MemoryReader:
         return MemoryUsageUpdated(
             total_bytes=total << 10,
             available_bytes=available << 10,
-            used_percent=round(100 * (total - available) / total, 1),
+            used_percent=rounded(100 * (total - available) / total),
             free_bytes=free << 10,
             buffers_bytes=buffers << 10,
             cached_bytes=cached << 10,
             swap_total_bytes=swap_total << 10,
             swap_used_bytes=swap_used << 10,
-            swap_used_percent=round(100 * swap_used / swap_total, 1) if swap_total else None,
+            swap_used_percent=rounded(100 * swap_used / swap_total) if swap_total else None,
             zfs_arc_bytes=self._arc_size(),
         )
 

@@ -18,6 +18,7 @@ from health_collectord.vocabulary import (
     Telemetry,
     Text,
     Unit,
+    rounded,
 )
 
 _FIRST = "first sample"
@@ -220,12 +221,12 @@ def _rates(before: Counters | None, after: Counters, seconds: float) -> tuple[Ra
     gained = [after[i] - before[i] for i in _COLUMNS]
     if min(gained) < 0:
         return _NO_RATES, _WENT_BACK
-    return tuple([round(g / seconds, 1) if g else 0.0 for g in gained]), None
+    return tuple([rounded(g / seconds) if g else 0.0 for g in gained]), None
 
 
 def _total(rates: list[float | None]) -> float | None:
     known = [rate for rate in rates if rate is not None]
-    return round(sum(known), 1) if known else None
+    return rounded(sum(known)) if known else None
 
 
 def _parse_dev(content: bytes, hidden: re.Pattern[str], path: str) -> dict[str, Counters]:

@@ -9,6 +9,7 @@ from bussdcc.clock import ClockProtocol
 
 from health_collectord.messages import CollectorHeartbeat
 from health_collectord.runtime.clock import next_grid_point
+from health_collectord.vocabulary import rounded
 
 _EARLY = 0.001  # a wake-up this much before its moment counts as on time
 
@@ -76,5 +77,5 @@ class Heartbeat:
 
     def run(self, now: float, time: datetime) -> Iterable[Message]:  # noqa: ARG002 as all tasks
         yield CollectorHeartbeat(
-            monotonic_seconds=round(now, 3), uptime_seconds=round(self._clock.uptime(), 3)
+            monotonic_seconds=rounded(now, 1000), uptime_seconds=rounded(self._clock.uptime(), 1000)
         )
