@@ -174,6 +174,7 @@ export class Chart {
     const moves = (type) => type.startsWith("mousemove") || type === "mouseleave";
     return {
       sync: { key: "health", filters: { pub: moves } },
+      y: false,
       drag: { x: true, y: false, setScale: false },
       points: { size: 5, show: !this.heat },
       bind: { dblclick: () => () => this.on.live() },

@@ -66,7 +66,7 @@ export const scales = ({ unit, range }, view, stripes) => {
       },
       { ...axis, size: 62, gap: 6, ...values },
     ],
-    padding: [10, 18, 0, 0],
+    padding: [10, 24, 0, 0],
   };
 };
 
