@@ -11,7 +11,7 @@ STAMPS := $(VENV)/stamps
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 BUNDLE_INPUTS := $(wildcard webui/frontend/package*.json webui/frontend/src/* webui/build_hook.py)
 
-.PHONY: run test check bench deb clean
+.PHONY: run test check bench deb clean pictures screenshots
 
 run: $(STAMPS)/all
 	exec $(BIN)/bussdcc-system-health
@@ -31,6 +31,15 @@ lint: $(STAMPS)/dev
 
 bench: $(STAMPS)/dev
 	$(BIN)/python benchmarks/collector_cost.py
+	$(BIN)/python benchmarks/page_cost.py
+	$(BIN)/python benchmarks/page_cost.py --fleet 200
+
+# After a change of the page's looks: look at what has changed.
+pictures: $(STAMPS)/dev $(STAMPS)/system
+	PICTURES=rewrite $(BIN)/python -m pytest -q tests/browser/test_states.py
+
+screenshots: $(STAMPS)/dev $(STAMPS)/system
+	$(BIN)/python tests/browser/screenshot.py
 
 deb: $(STAMPS)/system
 	packaging/build-deb

@@ -26,6 +26,7 @@ class Follower:
     Attributes:
         key: names it in addresses and rooms, and stays the same over restarts.
         catalogue: what it can be drawn from; None until it has told.
+        time: of the newest event, by its own clock; None until there is one.
         history: answers questions about its past.
     """
 
@@ -42,6 +43,7 @@ class Follower:
             endpoints.events, endpoints.state, context=context, clock=clock, keys=source.keys
         )
         self.catalogue: Catalogue | None = None
+        self.time: str | None = None
         self.history = History(self.client, self._charted, clock)
 
     @property
@@ -94,6 +96,7 @@ class Follower:
             "host": client.host,
             "epoch": client.epoch,
             "seq": client.seq,
+            "time": self.time,
             "page": self.catalogue.fingerprint if self.seen and self.catalogue else None,
             "refused": self.refused,
             "link": self.link(),

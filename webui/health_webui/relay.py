@@ -112,6 +112,7 @@ class Relay:
     def _take(self, update: Update) -> None:
         match update:
             case Event():
+                self._follower.time = update.time
                 now = self._clock()
                 if not self._buffer:
                     self._latest = now + GATHER_SECONDS
@@ -119,6 +120,7 @@ class Relay:
                 self._due = min(self._latest, now + quiet)
                 self._buffer.add(update)
             case Snapshot():
+                self._follower.time = update.time
                 self._buffer.take()  # the snapshot holds it already
                 if update.epoch != self._described_epoch:
                     self._describe_at = 0.0  # another daemon may have another catalogue

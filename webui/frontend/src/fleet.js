@@ -1,5 +1,6 @@
 // The list of all hosts: writes what has changed, judges its freshness, sorts it calmly, sifts it.
 
+import { Awake } from "./awake.js";
 import { write } from "./elements.js";
 import { format, formatNumber } from "./units.js";
 import { showVerdict } from "./verdict.js";
@@ -266,6 +267,16 @@ export const followFleet = (socket, { redraw, isOutdated }) => {
   const sift = { text: "", only: null };
   let fleet = new Fleet(main(), sift);
   let current = false; // whether what comes goes on from what is shown
+  const awake = new Awake();
+
+  // After a sleep nothing is known until all has been asked for anew.
+  const wake = () => {
+    const slept = awake.slept();
+    if (!slept) return;
+    current = false;
+    fleet.heard = Math.min(fleet.heard, seconds() - slept);
+    if (socket.connected) socket.io.engine.close();
+  };
 
   const start = async (answer) => {
     if (isOutdated(answer)) return location.reload();
@@ -285,10 +296,15 @@ export const followFleet = (socket, { redraw, isOutdated }) => {
   socket.on("connect", follow);
   socket.on("disconnect", () => { current = false; });
   socket.on("fleet", (message) => {
+    wake();
     if (!current) return;
     if (message.page !== fleet.page) follow();
     else fleet.frame(message);
   });
-  setInterval(() => current || fleet.silent > STALE_AFTER_SECONDS ? fleet.judge() : null, 250);
-  document.addEventListener("visibilitychange", () => current && fleet.judge());
+  const check = () => {
+    wake();
+    if (current || fleet.silent > STALE_AFTER_SECONDS) fleet.judge();
+  };
+  setInterval(check, 250);
+  document.addEventListener("visibilitychange", check);
 };

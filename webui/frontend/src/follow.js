@@ -1,5 +1,6 @@
 // Follows one host: snapshot, then frames; history for its charts; again after every interruption.
 
+import { Awake } from "./awake.js";
 import { Host } from "./host.js";
 import { switchRates } from "./preferences.js";
 import { offerWall } from "./wall.js";
@@ -16,6 +17,17 @@ export const followHost = (socket, page) => {
   let host = new Host(main());
   let filling = 0;
   let reconnected = performance.now();
+  let current = false; // whether what comes goes on from what is shown
+  const awake = new Awake();
+
+  // After a sleep nothing is known until the state has been asked for anew.
+  const wake = () => {
+    const slept = awake.slept();
+    if (!slept) return;
+    current = false;
+    host.lose(slept);
+    if (socket.connected) socket.io.engine.close();
+  };
 
   const start = async (snapshot) => {
     if (snapshot.error || page.isOutdated(snapshot)) return location.reload();
@@ -26,6 +38,7 @@ export const followHost = (socket, page) => {
       host = new Host(main());
     }
     host.snapshot(snapshot);
+    current = true;
     if (host.link === "live") fillCharts();
     return undefined;
   };
@@ -58,14 +71,21 @@ export const followHost = (socket, page) => {
 
   socket.on("connect", () => socket.emit("follow", main().dataset.follow, start));
   socket.on("snapshot", start);
-  socket.on("frame", (frame) => host.frame(frame));
+  socket.on("disconnect", () => { current = false; });
+  socket.on("frame", (frame) => {
+    wake();
+    if (current) host.frame(frame);
+  });
   socket.on("link", (link) => {
+    wake();
+    if (!current) return;
     const before = host.link;
     host.setLink(link);
     if (link.status === "live" && before !== "live") fillCharts();
   });
 
   const check = () => {
+    wake();
     const link = host.judge();
     // Silence without a word of why: the connection may be dead without having been closed.
     const since = (performance.now() - reconnected) / 1000;

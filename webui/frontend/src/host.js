@@ -44,8 +44,9 @@ export class Host {
   }
 
   // The whole state, on every start and every new start.
-  snapshot({ host, link, state }) {
+  snapshot({ host, link, state, time }) {
     if (host) this.name = host;
+    if (time) this.now = new Date(time);
     write(document.getElementById("host"), this.name);
     this.setLink(link);
     for (const [path, card] of this.byState) card?.show(at(state, path));
@@ -84,6 +85,12 @@ export class Host {
   setLink({ status, silent_seconds: silent }) {
     this.link = status;
     this.heard = performance.now() - silent * 1000;
+    this.judge();
+  }
+
+  // Nothing that is shown has been checked for that many seconds.
+  lose(seconds) {
+    this.heard = performance.now() - seconds * 1000;
     this.judge();
   }
 
