@@ -7,6 +7,7 @@ import { showVerdict } from "./verdict.js";
 
 const STALE_AFTER_SECONDS = 3;
 const CALM_SECONDS = 5;
+const ASK_AGAIN = 1000; // milliseconds
 const WORDS = {
   critical: "Critical",
   warning: "Warning",
@@ -281,7 +282,7 @@ export const followFleet = (socket, { redraw, isOutdated }) => {
   const start = async (answer) => {
     if (isOutdated(answer)) return location.reload();
     if (answer.page !== fleet.page) {
-      if (!(await redraw())) return undefined;
+      if (!(await redraw())) return setTimeout(follow, ASK_AGAIN);
       fleet = new Fleet(main(), sift);
       if (answer.page !== fleet.page) return follow(); // changed once more
     }
@@ -291,7 +292,7 @@ export const followFleet = (socket, { redraw, isOutdated }) => {
   };
   const follow = () => {
     current = false;
-    socket.emit("follow", null, start);
+    if (socket.connected) socket.emit("follow", null, start);
   };
   socket.on("connect", follow);
   socket.on("disconnect", () => { current = false; });

@@ -8,6 +8,7 @@ import { offerWall } from "./wall.js";
 const RECONNECT_AFTER_SECONDS = 6;
 const CHARTS_DELAY = 30; // milliseconds: the figures go first
 const CHARTS_AGAIN = 2000;
+const ASK_AGAIN = 1000;
 
 const main = () => document.getElementById("main");
 
@@ -33,7 +34,7 @@ export const followHost = (socket, page) => {
     if (snapshot.error || page.isOutdated(snapshot)) return location.reload();
     const { page: drawn, refused } = main().dataset;
     if ((snapshot.page ?? "") !== drawn || String(snapshot.refused) !== refused) {
-      if (!(await page.redraw())) return undefined;
+      if (!(await page.redraw())) return setTimeout(ask, ASK_AGAIN);
       host.charts?.close();
       host = new Host(main());
     }
@@ -69,7 +70,8 @@ export const followHost = (socket, page) => {
     }, delay);
   };
 
-  socket.on("connect", () => socket.emit("follow", main().dataset.follow, start));
+  const ask = () => socket.connected && socket.emit("follow", main().dataset.follow, start);
+  socket.on("connect", ask);
   socket.on("snapshot", start);
   socket.on("disconnect", () => { current = false; });
   socket.on("frame", (frame) => {
