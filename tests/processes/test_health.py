@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from health_collectord.messages import (
     CollectorConfigured,
     CollectorHeartbeat,
@@ -9,7 +10,7 @@ from health_collectord.messages import (
     MetricLost,
     MetricStatus,
 )
-from health_collectord.processes.health import HealthProcess
+from health_collectord.processes.health import HealthProcess, _within
 from health_collectord.vocabulary import Above, Below, Raised, Rule
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,7 +56,7 @@ def test_nothing_is_known_before_the_first_sample() -> None:
     [health] = Judge().beat()
     assert health == {
         "status": "unknown",
-        "summary": "probe has no sample yet",
+        "summary": "probe: no sample yet",
         "problems": [],
         "checks": {"known": 0, "total": 1, "not_applicable": 0},
     }
@@ -149,10 +150,10 @@ def test_what_cannot_be_read_is_unknown_and_no_longer_a_problem() -> None:
     assert judge.hear(MetricLost(event="system.probe.updated")) == []
     [health] = judge.beat()
     assert health["status"] == "unknown"
-    assert health["summary"] == "probe cannot be read"
+    assert health["summary"] == "probe: cannot be read"
     assert health["problems"] == []
     judge.status("denied")
-    assert judge.beat()[0]["summary"] == "probe not permitted"
+    assert judge.beat()[0]["summary"] == "probe: not permitted"
     judge.status()
     assert judge.sample(10.0)[0]["status"] == "healthy"
 
@@ -163,7 +164,7 @@ def test_a_sample_that_does_not_come_is_unknown_after_three_intervals_and_two_se
     judge.sample(10.0)
     assert judge.beat(32) == []
     [health] = judge.beat(1)
-    assert (health["status"], health["summary"]) == ("unknown", "probe stale")
+    assert (health["status"], health["summary"]) == ("unknown", "probe: stale")
     [health] = judge.sample(10.0)
     assert health["status"] == "healthy"
 
@@ -222,3 +223,11 @@ def test_the_verdict_that_stands_is_the_one_the_last_sample_gives(
         stands = said[0]["status"] if said else stands
         worst = "healthy" if level is None or level < 80 else "warning"
         assert stands == ("critical" if level is not None and level >= 90 else worst)
+
+
+@pytest.mark.parametrize(
+    ("title", "within"),
+    [("CPU", "CPU"), ("Memory", "memory"), ("Raspberry Pi firmware", "Raspberry Pi firmware")],
+)
+def test_names_keep_their_capitals_within_a_sentence(title: str, within: str) -> None:
+    assert _within(title) == within

@@ -156,9 +156,8 @@ class HealthProcess(Process):
             self._changed = True
 
     def _reason(self, entry: Entry, rule: Rule, row: str | None, value: float | bool) -> str:
-        subject = (
-            entry.metric.title.lower() if row is None else f"{entry.metric.title.lower()} {row}"
-        )
+        title = _within(entry.metric.title)
+        subject = title if row is None else f"{title} {row}"
         if isinstance(rule, Raised):
             flag = rule.field.replace("_", " ")
             return flag if row is None else f"{subject} {flag}"
@@ -190,7 +189,7 @@ class HealthProcess(Process):
             status, summary = problems[0].severity, "; ".join(p.reason for p in problems)
         elif unknown:
             status = "unknown"
-            summary = "; ".join(f"{m.entry.metric.title.lower()} {_why(m)}" for m in unknown)
+            summary = _all_of(unknown)
         else:
             status, summary = "healthy", "all checks passed"
         health = {
@@ -209,8 +208,21 @@ class HealthProcess(Process):
 
 
 def _why(metric: _Metric) -> str:
-    words = {"waiting": "has no sample yet", "denied": "not permitted", "failing": "cannot be read"}
+    words = {"waiting": "no sample yet", "denied": "not permitted", "failing": "cannot be read"}
     return "stale" if metric.stale else words.get(metric.status, metric.status)
+
+
+def _all_of(metrics: list[_Metric]) -> str:
+    """Which are not known and why, a reason once: ``memory, load: cannot be read; CPU: stale``."""
+    titles: dict[str, list[str]] = {}
+    for metric in metrics:
+        titles.setdefault(_why(metric), []).append(_within(metric.entry.metric.title))
+    return "; ".join(f"{', '.join(names)}: {why}" for why, names in titles.items())
+
+
+def _within(title: str) -> str:
+    """A title as it stands within a sentence: names and abbreviations keep their capitals."""
+    return title.lower() if title[1:].islower() else title
 
 
 def _as_dict(problem: _Problem) -> dict[str, Any]:
