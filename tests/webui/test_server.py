@@ -71,6 +71,16 @@ def test_it_ends_cleanly_within_a_second(tmp_path: Path, number: signal.Signals)
         assert webui.stderr.splitlines() == [f"ready url={webui.url}"]
 
 
+def test_it_ends_cleanly_with_a_hundred_collectors_that_say_nothing(tmp_path: Path) -> None:
+    given = [f"ipc://{tmp_path}/e{n},ipc://{tmp_path}/s{n}" for n in range(100)]
+    args = tuple(part for pair in given for part in ("--collector", pair))
+    with start_webui(tmp_path, args=args) as webui:
+        with urllib.request.urlopen(webui.url, timeout=10) as response:
+            assert b"100 unknown" in response.read()
+        assert webui.stop() == 0
+        assert webui.stderr.splitlines() == [f"ready url={webui.url}"]
+
+
 def test_check_config_says_where_values_come_from(tmp_path: Path) -> None:
     (tmp_path / "empty.toml").touch()
     done = subprocess.run(

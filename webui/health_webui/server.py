@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import gevent
@@ -86,12 +87,18 @@ def serve(config: Config, reread: Callable[[], Config]) -> None:
     _announce_ready("https" if tls else "http", config.host, listener.getsockname()[1])
     stop.wait()
     server.stop(timeout=_STOP_SECONDS)
-    gevent.killall(work, timeout=_STOP_SECONDS)
-    following.stop(_STOP_SECONDS)
+    _end(work)
+    following.stop()
     fleet.close()
     context.destroy(linger=0)
     if failed:  # gevent has printed the traceback
         raise CannotStart(f"stopped by an error of its own: {failed[0].exception!r}")
+
+
+def _end(greenlets: list[Any]) -> None:
+    """Those that do not end in time end with the process."""
+    with suppress(gevent.Timeout):
+        gevent.killall(greenlets, timeout=_STOP_SECONDS)
 
 
 def _tls(config: Config) -> dict[str, Any]:
@@ -191,8 +198,8 @@ class Following:
             self._start(follower)
             _LOG.warning("%s is followed from now on", follower.name)
 
-    def stop(self, timeout: float) -> None:
-        gevent.killall(list(self._running.values()), timeout=timeout)
+    def stop(self) -> None:
+        _end(list(self._running.values()))
 
 
 def _beat(overview: Overview, following: Following, send: Send) -> None:
