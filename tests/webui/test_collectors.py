@@ -203,7 +203,7 @@ def test_sighup_reads_the_configuration_anew(tmp_path: Path) -> None:
         assert hosts() == 2
 
 
-def test_hosts_of_one_name_are_told_apart_and_each_browser_gets_its_own(tmp_path: Path) -> None:
+def test_hosts_that_share_a_host_id_are_told_apart_and_reported(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     with (
