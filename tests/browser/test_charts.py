@@ -1,14 +1,16 @@
 """One time axis for all charts: ranges, zoom by dragging and by keys, a problem's onset, units."""
 
+import itertools
+import re
+import shutil
+import threading
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
 from tests.browser.test_live import wait_for_ticks
-from tests.running import Running, start_collector, start_webui
-
-HOURS = 3600.0
+from tests.running import ROOT, Running, start_collector, start_webui
 
 
 def drawn(page: Page) -> Page:
@@ -140,3 +142,49 @@ def test_rates_in_bits_are_remembered_everywhere(open_page: Open, webui: Running
     drawn(page)
     expect(page.get_by_role("button", name="Rates: bits")).to_be_visible()
     expect(page.locator(".card").filter(has_text="bit/s").first).to_be_visible()
+
+
+def test_more_lines_than_colours_are_stripes_with_the_highest_named(
+    open_page: Open, tmp_path: Path
+) -> None:
+    recorded, host = ROOT / "tests/fixtures/x86-server", tmp_path / "many"
+    shutil.copytree(recorded, host)
+    stat = host / "proc/stat"
+    whole, _, rest = stat.read_text().partition("\nintr")
+    ended = threading.Event()
+
+    def work() -> None:
+        for busy in itertools.count():
+            new = stat.with_name("stat.new")
+            new.write_text(f"{_cores(whole, busy=10 * busy)}\nintr{rest}")
+            new.replace(stat)
+            if ended.wait(0.1):
+                return
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    roots = ("--procfs", str(host / "proc"), "--sysfs", str(host / "sys"))
+    try:
+        with (
+            start_collector(tmp_path, *roots, transport="ipc") as collector,
+            start_webui(tmp_path, collector) as webui,
+        ):
+            page = open_page(webui.url)
+            heading = page.get_by_role("heading", name="CPU, per core")
+            chart = page.locator("figure.chart", has=heading)
+            expect(chart.locator(".legend")).to_contain_text("Highest")
+            expect(chart.locator(".legend li")).to_have_count(1)
+            chart.get_by_role("button", name="Table").click()
+            expect(chart.get_by_role("columnheader")).to_have_count(13)
+            expect(chart.get_by_role("img")).to_have_attribute("aria-label", re.compile("Core 11"))
+    finally:
+        ended.set()
+        worker.join()
+
+
+def _cores(stat: str, *, busy: int) -> str:
+    """A ``/proc/stat`` of twelve CPUs, each of which has done so much more."""
+    first = stat.splitlines()[1].split()[1:]
+    jiffies = [int(first[0]) + busy, *map(int, first[1:])]
+    lines = [" ".join(map(str, [f"cpu{n}", *jiffies])) for n in range(12)]
+    return "\n".join([" ".join(map(str, ["cpu ", *(12 * j for j in jiffies)])), *lines])

@@ -60,7 +60,7 @@ export class Chart {
     new ResizeObserver(() => this.resize()).observe(this.canvas);
     this.inSight = false; // what is not is drawn now and then, and when it comes
     new IntersectionObserver(([{ isIntersecting }]) => this.sight(isIntersecting), {
-      rootMargin: "100px",
+      rootMargin: "20px",
     }).observe(this.figure);
   }
 
