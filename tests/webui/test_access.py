@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 
 import psutil
 import pytest
-from health_webui.password import SESSION_SECONDS, PasswordFile, Throttle
+from health_webui.password import PasswordFile, Throttle
+from health_webui.sessions import SESSION_SECONDS
 from itsdangerous import TimestampSigner
 
 from tests.running import Running, start_webui, wait_for

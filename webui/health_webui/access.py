@@ -16,7 +16,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from health_webui.config import Config, is_loopback
-from health_webui.password import PasswordFile, Sessions
+from health_webui.password import PasswordFile
+from health_webui.sessions import Sessions
 from health_webui.tries import TooManyTries, Tries, basic_password
 
 SESSION_COOKIE = "health_webui_session"

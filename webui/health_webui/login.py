@@ -6,7 +6,8 @@ from flask import Blueprint, Response, g, render_template, request
 from itsdangerous import BadSignature, TimestampSigner
 
 from health_webui.access import FORM_COOKIE, SESSION_COOKIE, Access
-from health_webui.password import MAX_PASSWORD, SESSION_SECONDS
+from health_webui.password import MAX_PASSWORD
+from health_webui.sessions import SESSION_SECONDS
 from health_webui.tries import TooManyTries
 
 _FORM_SECONDS = 12 * 3600

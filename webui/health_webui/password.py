@@ -1,8 +1,4 @@
-"""The password and the sessions that it opens, and how often it may be tried.
-
-The password's file holds its scrypt hash (RFC 7914). Sessions are signed with a key made from that
-file, so that they outlive a restart and end with the password.
-"""
+"""The password, whose file holds its scrypt hash (RFC 7914), and how often it may be tried."""
 
 import hashlib
 import hmac
@@ -15,10 +11,8 @@ from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 
 from health_wire.keys import InvalidKey, make_private_directory, read_private, write_private
-from itsdangerous import BadSignature, TimestampSigner
 
 MAX_PASSWORD = 256
-SESSION_SECONDS = 30 * 86400
 _COST, _BLOCK, _PARALLEL = 2**14, 8, 1  # 16 MiB, some 50 ms on a PC and 300 ms on a Pi
 
 
@@ -80,54 +74,6 @@ class PasswordFile:
 def _scrypt(password: str, salt: bytes, cost: int, block: int, parallel: int) -> bytes:
     text = unicodedata.normalize("NFKC", password).encode(errors="surrogatepass")
     return hashlib.scrypt(text, salt=salt, n=cost, r=block, p=parallel, dklen=32)
-
-
-class Sessions:
-    """Cookies that the password has opened. Ended ones are remembered until a restart."""
-
-    _MAX_ENDED = 1000
-
-    def __init__(self, password: PasswordFile) -> None:
-        self._password = password
-        self._ended: OrderedDict[bytes, None] = OrderedDict()
-
-    def begin(self) -> str:
-        """A new session's cookie."""
-        signer = self._signer()
-        assert signer is not None, "only a password opens a session"
-        return signer.sign(secrets.token_hex(16)).decode()
-
-    def valid(self, cookie: str | None) -> bool:
-        """Whether the cookie is one of ours, not too old, and not ended."""
-        return self._name(cookie) is not None
-
-    def end(self, cookie: str) -> None:
-        name = self._name(cookie)
-        if name is not None:
-            self._ended[name] = None
-            while len(self._ended) > self._MAX_ENDED:
-                self._ended.popitem(last=False)
-
-    def _name(self, cookie: str | None) -> bytes | None:
-        """What was signed: one signature can be written in several ways (base64's spare bits)."""
-        signer = self._signer()
-        if not cookie or signer is None:
-            return None
-        try:
-            name: bytes = signer.unsign(cookie, max_age=SESSION_SECONDS)
-        except BadSignature:
-            return None
-        return None if name in self._ended else name
-
-    def _signer(self) -> TimestampSigner | None:
-        try:
-            record = self._password.record()
-        except InvalidKey:
-            return None
-        if record is None:
-            return None
-        key = hashlib.sha256(b"session " + record.encode()).digest()
-        return TimestampSigner(key, salt="session", digest_method=hashlib.sha256)
 
 
 class Throttle:
