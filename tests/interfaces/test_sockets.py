@@ -115,3 +115,32 @@ def test_the_links_settings_are_the_documented_ones(
         assert bound.getsockopt(zmq.HEARTBEAT_TIMEOUT) == 3000
         assert bound.getsockopt(zmq.HANDSHAKE_IVL) == 5000
         assert bound.linger == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "ends"),
+    [
+        (b"\x01\x00\x02\x00x", True),  # ZMTP 1: no routing id, and a message
+        (b"\xff" + bytes(8) + b"\x7f\x01\x05", True),  # ZMTP 2
+        (b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(48), False),
+    ],
+    ids=["ZMTP 1", "ZMTP 2", "ZMTP 3"],
+)
+def test_only_the_protocol_of_this_decade_is_spoken(
+    context: zmq.Context[zmq.Socket[bytes]], said: bytes, ends: bool
+) -> None:
+    """For others libzmq keeps memory that it never gives back, connection for connection."""
+    with bind(context, zmq.ROUTER, "tcp://127.0.0.1:0", key="state", allow_remote=False) as bound:
+        host, _, port = endpoint_of(bound).removeprefix("tcp://").partition(":")
+        with socket.create_connection((host, int(port)), 10) as connection:
+            connection.settimeout(2.0 if ends else 0.3)
+            connection.sendall(said)
+            try:
+                while connection.recv(1000):
+                    pass
+            except TimeoutError:
+                assert not ends
+            except ConnectionResetError:
+                assert ends
+            else:
+                assert ends

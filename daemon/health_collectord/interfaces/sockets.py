@@ -60,6 +60,10 @@ def bind(
         if guarded:
             assert gate is not None
             gate.guard(socket)
+        else:
+            # Nobody answers for that domain, so everybody is let in who speaks ZMTP 3. Without it
+            # libzmq takes anything for ZMTP 1, and keeps memory of such connections for ever.
+            socket.setsockopt(zmq.ZAP_DOMAIN, b"plain")
         socket.bind(endpoint)
     except zmq.ZMQError as error:
         socket.close()
