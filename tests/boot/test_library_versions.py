@@ -53,6 +53,11 @@ exec "$@"
 """
 
 
+@pytest.fixture(autouse=True)
+def _a_hang_shows_where() -> None:
+    """Instead of the one for all tests: inside the root it is in force, for each of them."""
+
+
 @pytest.fixture(scope="session")
 def wheel() -> Path:
     """bussdcc, as pinned."""
