@@ -6,7 +6,9 @@ import { switchRates } from "./preferences.js";
 import { offerWall } from "./wall.js";
 
 const RECONNECT_AFTER_SECONDS = 6;
-const CHARTS_DELAY = 30; // milliseconds: the figures go first
+// Milliseconds. The figures go first: charts are asked for after the first frame.
+const CHARTS_DELAY = 30;
+const CHARTS_LATEST = 2000;
 const CHARTS_AGAIN = 2000;
 const ASK_AGAIN = 1000;
 
@@ -17,6 +19,7 @@ const main = () => document.getElementById("main");
 export const followHost = (socket, page) => {
   let host = new Host(main());
   let filling = 0;
+  let framed = false;
   let reconnected = performance.now();
   let current = false; // whether what comes goes on from what is shown
   const awake = new Awake();
@@ -40,7 +43,7 @@ export const followHost = (socket, page) => {
     }
     host.snapshot(snapshot);
     current = true;
-    if (host.link === "live") fillCharts();
+    if (host.link === "live") fillCharts(framed ? CHARTS_DELAY : CHARTS_LATEST);
     return undefined;
   };
 
@@ -77,6 +80,8 @@ export const followHost = (socket, page) => {
   socket.on("frame", (frame) => {
     wake();
     if (current) host.frame(frame);
+    if (!framed) fillCharts();
+    framed = true;
   });
   socket.on("link", (link) => {
     wake();
