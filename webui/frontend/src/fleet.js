@@ -46,6 +46,7 @@ class Row {
     this.heard = 0;
     this.shown = false; // whether it is in sight
     this.drawn = "";
+    this.late = false; // whether the figures that are written are not the newest
   }
 
   update(changed) {
@@ -53,7 +54,8 @@ class Row {
     if ("name" in changed) write(this.link, changed.name);
     if ("reason" in changed) write(this.reason.firstElementChild, changed.reason);
     if ("notes" in changed) this.showNotes(changed.notes);
-    if ("figures" in changed) this.showFigures(changed.figures);
+    if ("figures" in changed) this.late = true;
+    if (this.shown) this.flush();
     changed.levels?.forEach((level, i) => {
       this.figures[i]?.parentElement.setAttribute("class", `number ${level}`);
     });
@@ -66,8 +68,11 @@ class Row {
     if ("seen" in changed) this.element.dataset.seen = changed.seen;
   }
 
-  showFigures(figures) {
-    figures.forEach((figure, i) => {
+  // Figures out of sight are written with the next point, for those who do not look but listen.
+  flush() {
+    if (!this.late) return;
+    this.late = false;
+    this.data.figures.forEach((figure, i) => {
       const place = this.figures[i];
       if (!place) return;
       const text = format(figure, place.dataset.form);
@@ -124,6 +129,7 @@ export class Fleet {
         const row = this.rows.get(target.dataset.key);
         if (!row) continue;
         row.shown = isIntersecting;
+        row.flush();
         row.draw();
       }
     }, { rootMargin: "100px" });
@@ -163,7 +169,12 @@ export class Fleet {
       const row = this.rows.get(key);
       if (row) row.letters = row.letters.map((letters, i) => letters.slice(1) + (newest[i] ?? " "));
     }
-    if (points || sparks) for (const row of this.rows.values()) row.draw();
+    if (points || sparks) {
+      for (const row of this.rows.values()) {
+        row.flush();
+        row.draw();
+      }
+    }
     if (other) {
       this.told = this.summary();
       this.sorted = false;
