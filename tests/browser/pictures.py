@@ -18,7 +18,7 @@ REWRITE = os.environ.get("PICTURES") == "rewrite"
 # In a picture of another height, or where more than this part of all pixels is another colour.
 TOLERANCE = 0.002
 _NOTICED = 40  # of 255, in any channel: less is a font's smoothing
-_COLOURS = 128
+_COLOURS = 200
 _MAX_HEIGHT = 2400
 
 _PINNED = """
@@ -33,6 +33,7 @@ _SAME = (
     (r"\d\d:\d\d(?!\d)", "12:00"),
     (r"\d+(\.\d+)? (d|h|min) \d+ (h|min|s)\b", "9 min 9 s"),
     (r"\d+(\.\d+)? (s|min|h|d)\b", "9 s"),
+    (r"/\S+/bin/vcgencmd", "/bin/vcgencmd"),
     (r"ipc://[^\s<,\"]*|http://127[^\s<,\"]*", "ipc:///run/here"),
 )
 
@@ -75,7 +76,7 @@ def picture(browser: Browser, document: str, scheme: str, width: int) -> Image.I
     taken = Image.open(io.BytesIO(page.screenshot(full_page=True)))
     context.close()
     cropped = taken.convert("RGB").crop((0, 0, width, min(taken.height, _MAX_HEIGHT)))
-    return cropped.quantize(_COLOURS, dither=Image.Dither.NONE).convert("RGB")
+    return cropped.quantize(_COLOURS, kmeans=2, dither=Image.Dither.NONE).convert("RGB")
 
 
 def difference(one: Image.Image, other: Image.Image) -> float:
@@ -96,7 +97,7 @@ def compare(name: str, taken: Image.Image, folder: Path) -> None:
     reference = REFERENCES / f"{name}.png"
     if REWRITE:
         REFERENCES.mkdir(exist_ok=True)
-        taken.quantize(_COLOURS, dither=Image.Dither.NONE).save(reference, optimize=True)
+        taken.quantize(_COLOURS, kmeans=2, dither=Image.Dither.NONE).save(reference, optimize=True)
     assert reference.exists(), f"no reference: PICTURES=rewrite makes {reference}"
     kept = Image.open(reference)
     differs = difference(kept, taken)
