@@ -49,6 +49,11 @@ def _no_process_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]
     )
 
 
+def pytest_unconfigure() -> None:
+    """Nor does a run wait for ever at its end, for what a failed test left open."""
+    faulthandler.dump_traceback_later(60.0, exit=True)
+
+
 @pytest.fixture(autouse=True)
 def _a_hang_shows_where() -> Iterator[None]:
     """A deadlock ends the run, with every thread's stack, instead of waiting for ever."""
