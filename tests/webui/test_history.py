@@ -110,11 +110,12 @@ def test_a_silent_collector_keeps_those_who_wait_together_waiting_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made, answer = answering(monkeypatch)
+    history = History(made.client, lambda: ["x"], lambda: 0.0)
     answer.error = CollectorTimeout("silent")
-    asking = [gevent.spawn(made.history.ask, Question(start=1.0)) for _ in range(200)]
+    asking = [gevent.spawn(history.ask, Question(start=1.0)) for _ in range(200)]
     gevent.sleep(0)
     with pytest.raises(TooMany):
-        made.history.ask(Question(start=2.0))
+        history.ask(Question(start=2.0))
     gevent.joinall(asking)
     assert {type(greenlet.exception) for greenlet in asking} == {CollectorTimeout}
     assert len(answer.asked) == 1
