@@ -25,6 +25,7 @@ _PINNED = """
 :root { --sans: "DejaVu Sans" !important; }
 * { font-family: "DejaVu Sans" !important; }
 code { font-family: "DejaVu Sans Mono" !important; }
+tr { content-visibility: visible !important; } /* all of it is in sight */
 """
 # What stands in for times and ages, the longest first.
 _SAME = (
@@ -37,6 +38,17 @@ _SAME = (
     (r"ipc://[^\s<,\"]*|http://127[^\s<,\"]*", "ipc:///run/here"),
 )
 
+_TWO_FRAMES = """
+() => new Promise((done) => {
+  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done)));
+})
+"""
+# Every sparkline in sight reaches from end to end: its history has come.
+_LINES_ARE_WHOLE = """
+() => [...document.querySelectorAll('tr[data-seen="live"] .spark path')]
+  .filter((path) => path.getBoundingClientRect().top < innerHeight)
+  .every((path) => /^M0 .*L59 /.test(path.getAttribute("d")))
+"""
 _STILL = """
 (same) => {
   const copy = document.documentElement.cloneNode(true);
@@ -56,7 +68,11 @@ _STILL = """
 
 
 def still(page: Page) -> str:
-    """The page's document as it is, complete in one text."""
+    """The page's document as it is, complete in one text, and all of it drawn."""
+    assert page.viewport_size is not None
+    page.set_viewport_size({"width": page.viewport_size["width"], "height": _MAX_HEIGHT})
+    page.evaluate(_TWO_FRAMES)  # what comes into sight is drawn then
+    page.wait_for_function(_LINES_ARE_WHOLE, timeout=20_000)
     html, style = page.evaluate(_STILL, list(map(list, _SAME)))
     html = re.sub(r"<link[^>]*rel=\"?stylesheet\"?[^>]*>", "", html)
     return f"<!doctype html>{html}".replace("</head>", f"<style>{style}{_PINNED}</style></head>")

@@ -157,7 +157,7 @@ class Host:
         ages = range(295, -1, -5)
         for name in names:
             metric = next(m["name"] for m in METRICS if name.startswith(f"{m['state']}."))
-            values = [self.figure(metric, -age) for age in ages]
+            values = [self.figure(metric, 0 if self.frozen else -age) for age in ages]
             t = [self.now() - age for age in ages]
             found[name] = {"t": t, "min": values, "avg": values, "max": values}
         return found
