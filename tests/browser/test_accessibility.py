@@ -1,6 +1,5 @@
-"""axe-core finds nothing, and what it cannot see: width, targets, the keyboard."""
+"""What the page offers to keyboards and screen readers; tests/browser/test_states.py has every state."""
 
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open, start_pi
-from tests.running import Running, start_collector, start_webui
+from tests.running import Running, start_webui
 
 VIEWS = [(scheme, width) for scheme in ("light", "dark") for width in (1440, 390)]
 
@@ -25,7 +24,7 @@ def live(page: Page) -> None:
 
 
 @pytest.mark.parametrize(("scheme", "width"), VIEWS)
-def test_axe_finds_nothing_on_a_live_page(
+def test_axe_finds_nothing_on_a_live_page_with_a_table(
     open_page: Open, tmp_path: Path, axe: str, scheme: str, width: int
 ) -> None:
     with (
@@ -43,34 +42,6 @@ def test_axe_finds_nothing_on_a_live_page(
                 .map(([text, box]) => `${text}: ${box.height}`)"""
         )
         assert small == []
-
-
-@pytest.mark.parametrize(("scheme", "width"), VIEWS)
-def test_axe_finds_nothing_while_nothing_is_known(
-    open_page: Open, tmp_path: Path, axe: str, scheme: str, width: int
-) -> None:
-    with start_webui(
-        tmp_path, args=("--collector", f"ipc://{tmp_path}/e,ipc://{tmp_path}/s")
-    ) as webui:
-        page = open_page(webui.url, scheme=scheme, width=width)
-        expect(page.locator("#link")).to_have_text("Connecting")
-        assert violations(page, axe) == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-
-def test_axe_finds_nothing_on_a_stale_page(open_page: Open, tmp_path: Path, axe: str) -> None:
-    with (
-        start_collector(tmp_path, transport="ipc") as collector,
-        start_webui(tmp_path, collector) as webui,
-    ):
-        pages = [open_page(webui.url, scheme=scheme) for scheme in ("light", "dark")]
-        for page in pages:
-            live(page)
-        collector.send(signal.SIGSTOP)
-        for page in pages:
-            expect(page.locator("h1")).to_contain_text("Stale")
-            assert violations(page, axe) == []
-        collector.send(signal.SIGCONT)
 
 
 def test_the_keyboard_reaches_the_content_and_the_tables(open_page: Open, webui: Running) -> None:
