@@ -1,4 +1,4 @@
-"""What the page offers to keyboards and screen readers; tests/browser/test_states.py has every state."""
+"""What the page offers to keyboards and screen readers; test_states.py has every state of it."""
 
 from pathlib import Path
 from typing import Any
