@@ -207,13 +207,18 @@ def test_an_endless_message_is_forgotten_when_its_connection_ends(tmp_path: Path
     """libzmq has no limit for that on a plain socket: the unit's MemoryMax is the bound."""
     with scene(tmp_path) as at:
         memory, begun, sent, most = at.memory(), monotonic(), 0, 0
-        with at.connect() as connection, suppress(ConnectionError):  # it answers no ping
-            for part in endless():
-                connection.sendall(part)
-                sent += len(part)
-                most = max(most, at.memory())
-                if sent > ENDLESS_BYTES:
-                    break
+        for _ in range(5):  # it answers no ping: where all goes slowly, it is cut off too soon
+            sent = 0
+            with at.connect() as connection, suppress(ConnectionError):
+                for part in endless():
+                    connection.sendall(part)
+                    sent += len(part)
+                    most = max(most, at.memory())
+                    if sent > ENDLESS_BYTES:
+                        break
+            if sent > ENDLESS_BYTES:
+                break
+        assert sent > ENDLESS_BYTES, "it was cut off each time"
         print(f"{sent / 1e6:.0f} MB sent took {(most - memory) / 1e6:.0f} MB")
         assert most > memory + sent / 3, "so it is limited after all: say so in PROTOCOL.md"
         forgotten(at, memory)
