@@ -8,8 +8,9 @@ page with an empty cache, several times; then each page is left open alone. What
 
 - **kB, requests**: all that came until the first live value, headers included, as compressed;
 - **external**: requests to any other origin;
-- **FCP**: first contentful paint; **live**: until a value that came over the live connection, or
-  was fetched by the page, stands in it; both in ms from the start of navigation, medians;
+- **FCP**: first contentful paint, coming from another site's page, as readers do; **live**: until a
+  value that came over the live connection, or was fetched by the page, stands in it; both in ms
+  from the start of navigation, medians;
 - **event to paint**: from an event's own time, which is the collector's, to the end of the frame in
   which the browser painted it, in ms;
 - **CPU**: of all of Chromium's processes by the kernel's account, less what the same browser takes
@@ -23,11 +24,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import venv
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -62,10 +65,30 @@ class Subject:
     growth: float = 0.0
 
 
-def load(browser: Browser, subject: Subject) -> None:
-    """Once, with nothing in the cache."""
+@contextmanager
+def elsewhere() -> Iterator[str]:
+    """The address of another site's page."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><title>Elsewhere</title><p>Elsewhere")
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.2", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.2:{server.server_port}/"
+        server.shutdown()
+
+
+def load(browser: Browser, subject: Subject, before: str) -> None:
+    """Once, with nothing in the cache, coming from the address `before`."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
+    page.goto(before)
     page.add_init_script(f"({WATCH})(() => {subject.live})")
     traffic = Traffic(page)
     page.goto(subject.url, wait_until="commit")
@@ -146,10 +169,11 @@ def measure(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="hc") as directory, ExitStack() as stack:
         found = subjects(stack, Path(directory), peers=not options.without_peers)
         browser, pid = stack.enter_context(chromium())
+        before = stack.enter_context(elsewhere())
         time.sleep(SETTLE_SECONDS)
         for _ in range(options.loads):
             for subject in found:
-                load(browser, subject)
+                load(browser, subject, before)
         empty = Left(browser, pid, "about:blank")
         time.sleep(SETTLE_SECONDS)
         idle = empty.cpu(min(options.seconds, 20))

@@ -80,9 +80,10 @@ def browser(webui: Running) -> Iterator[Shown]:
     websocket.sendall(frame(b"40") + frame(b"420" + json.dumps(["follow", key]).encode()))
 
     stream = websocket.makefile("rb")
+    ending = threading.Event()
 
     def read() -> None:
-        for text in _messages(stream):
+        for text in _messages(stream, ending):
             if text == "2":
                 websocket.sendall(frame(b"3"))
             elif text.startswith('42["frame"'):
@@ -98,20 +99,26 @@ def browser(webui: Running) -> Iterator[Shown]:
     try:
         yield shown
     finally:
+        ending.set()
         websocket.shutdown(socket.SHUT_RDWR)
         thread.join()
         stream.close()
         websocket.close()
 
 
-def _messages(stream: BinaryIO) -> Iterator[str]:
+def _messages(stream: BinaryIO, ending: threading.Event) -> Iterator[str]:
     """The texts that a server sends, until the connection ends."""
-    while len(head := stream.read(2)) == 2:
-        length = head[1]
-        if length >= 126:
-            form = "!H" if length == 126 else "!Q"
-            [length] = struct.unpack(form, stream.read(struct.calcsize(form)))
-        yield stream.read(length).decode()
+    try:
+        while len(head := stream.read(2)) == 2:
+            length = head[1]
+            if length >= 126:
+                form = "!H" if length == 126 else "!Q"
+                [length] = struct.unpack(form, stream.read(struct.calcsize(form)))
+            yield stream.read(length).decode()
+    except ConnectionResetError:
+        # What the server was about to say when this side ended the connection.
+        if not ending.is_set():
+            raise
 
 
 def test_nobody_shows_the_state_of_one_epoch_as_anothers(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Pages as they leave the server: escaped, complete without a script, and with strict headers."""
 
+import base64
 import gzip
+import hashlib
 import json
 import re
 from typing import Any
@@ -23,7 +25,8 @@ BUILT = Assets(
     {
         "main.js-1": File(
             b"let it = 'be';" * 9, gzip.compress(b"let it = 'be';" * 9), "text/javascript"
-        )
+        ),
+        "style.css-1": File(b"p{color:red}", None, "text/css"),
     },
 )
 
@@ -128,7 +131,7 @@ def test_what_hardly_ever_changes_stands_last() -> None:
 
 
 def test_no_bar_and_no_text_is_styled_in_place() -> None:
-    assert not re.search(r"<[^>]*\sstyle=|<style", client(follower()).get("/").text)
+    assert not re.search(r"<[^>]*\sstyle=", client(follower()).get("/").text)
 
 
 def test_a_stale_collectors_page_says_so_without_a_script() -> None:
@@ -185,6 +188,14 @@ def test_every_response_has_the_headers_that_keep_others_out(path: str) -> None:
     assert "frame-ancestors 'none'" in policy
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "same-origin"
+
+
+def test_the_policy_allows_the_style_that_the_page_has_and_no_other() -> None:
+    answer = client(follower()).get("/")
+    [style] = re.findall(r"<style>(.*?)</style>", answer.text, flags=re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert style == "p{color:red}"
+    assert f"style-src 'sha256-{digest}';" in answer.headers["Content-Security-Policy"]
 
 
 def test_assets_are_compressed_and_kept() -> None:

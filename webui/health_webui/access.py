@@ -8,8 +8,10 @@ browser send is refused; the body is short; and who asks is logged in, where tha
 import json
 import re
 import socket
+from base64 import b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address
 from typing import Any
@@ -30,10 +32,7 @@ _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 _ERRORS = {"401": "unauthorized", "405": "method_not_allowed", "429": "busy"}
 _FORWARDED = ("FOR", "PROTO", "HOST", "PREFIX", "PORT", "SERVER", "SSL")
 
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self';"
-    " img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self';"
-    " frame-ancestors 'none'",
+_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
@@ -209,17 +208,30 @@ def cookie(environ: Environ, name: str) -> str | None:
     return found.value if found else None
 
 
+def headers(style: str) -> dict[str, str]:
+    """What every response says; `style` is the only style sheet that a page may have in it."""
+    digest = b64encode(sha256(style.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; script-src 'self'; style-src 'sha256-{digest}'; img-src data:;"
+        " connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
+    return {"Content-Security-Policy": policy, **_HEADERS}
+
+
 class Gate:
     """WSGI middleware: refuses what `Access` does, and puts the headers on every response."""
 
-    def __init__(self, application: Callable[..., Iterable[bytes]], access: Access) -> None:
+    def __init__(
+        self, application: Callable[..., Iterable[bytes]], access: Access, style: str
+    ) -> None:
         self._application = application
         self._access = access
+        self._headers = headers(style)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
             there = {name.lower() for name, _ in headers}
-            added = [(k, v) for k, v in HEADERS.items() if k.lower() not in there]
+            added = [(k, v) for k, v in self._headers.items() if k.lower() not in there]
             if "cache-control" not in there:
                 added.append(("Cache-Control", "no-store"))
             return start_response(status, headers + added, *more)

@@ -24,6 +24,7 @@ from typing import Any
 
 from flask import Flask, Response, render_template, request
 from flask_socketio import SocketIO, join_room
+from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
 from health_webui import api, login, problem, render
@@ -51,6 +52,7 @@ def create_app(
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
         assets=assets,
+        style=Markup(assets.style),
         favicon=render.favicon,
         shapes=render.shapes(),
         value=render.value,
@@ -72,7 +74,7 @@ def create_app(
     app.after_request(_finish)
     app.register_error_handler(HTTPException, _error)
     sockets = _sockets(app, fleet, assets, overview)
-    app.wsgi_app = Gate(app.wsgi_app, access)  # type: ignore[method-assign]
+    app.wsgi_app = Gate(app.wsgi_app, access, assets.style)  # type: ignore[method-assign]
     return app, sockets
 
 

@@ -39,6 +39,12 @@ class Assets:
         return bool(self.entry)
 
     @property
+    def style(self) -> str:
+        """The style sheet. It stands in the page: a request for it would delay the paint."""
+        file = self.files.get(self.entry.get("style.css", ""))
+        return file.content.decode() if file else ""
+
+    @property
     def build(self) -> str:
         """Changes when any file does."""
         return " ".join(sorted(self.entry.values()))

@@ -22,3 +22,12 @@ export const css = (name) => {
   }
   return asked.get(name);
 };
+
+const PAINT_LATEST = 200; // milliseconds
+
+// Once the page has been painted, which a page that nobody looks at never is.
+export const painted = () =>
+  new Promise((done) => {
+    requestAnimationFrame(() => setTimeout(done));
+    setTimeout(done, PAINT_LATEST);
+  });

@@ -16,7 +16,9 @@ const WORDS = {
   healthy: "Healthy",
 };
 const SEVERITY = Object.keys(WORDS); // worst first
-const names = new Intl.Collator("en", { numeric: true });
+let collator; // made when first needed: the browser loads tables for it
+const byName = (a, b) =>
+  (collator ??= new Intl.Collator("en", { numeric: true })).compare(a.name, b.name);
 const seconds = () => performance.now() / 1000;
 
 // A letter for each slot: "0" is 0 %, one on is 2 % more, a blank is a gap, which breaks the line.
@@ -219,7 +221,7 @@ export class Fleet {
     this.sorted = true;
     const ranked = [...this.rows.values()].sort(
       ({ data: a }, { data: b }) =>
-        SEVERITY.indexOf(a.status) - SEVERITY.indexOf(b.status) || names.compare(a.name, b.name),
+        SEVERITY.indexOf(a.status) - SEVERITY.indexOf(b.status) || byName(a, b),
     );
     const focused = document.activeElement;
     let place = this.list.firstElementChild;

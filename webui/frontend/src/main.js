@@ -1,15 +1,18 @@
 // Connects the page to the web process: snapshot, then frames; again after every interruption.
 
 import { io } from "socket.io-client";
+import { painted } from "./elements.js";
 import { followFleet } from "./fleet.js";
 import { followHost } from "./follow.js";
 import { switchTheme } from "./preferences.js";
+import { offset } from "./units.js";
 import { words } from "./words.js";
 
 const { root, build, charts } = document.body.dataset;
 const base = new URL(root || "./", location.href);
 const mainElement = () => document.getElementById("main");
 
+await painted();
 const socket = io({
   path: `${base.pathname}socket.io/`,
   transports: ["websocket", "polling"],
@@ -51,7 +54,7 @@ const isOutdated = (answer) => answer.build !== undefined && answer.build !== bu
 
 switchTheme(document.getElementById("theme"), () => dispatchEvent(new Event("themechange")));
 document.getElementById("zone").textContent = words("zone", {
-  zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+  zone: offset(new Date()),
 });
 if (mainElement().dataset.follow) followHost(socket, { base, charts, redraw, isOutdated });
 else if (mainElement().dataset.fleet) followFleet(socket, { redraw, isOutdated });

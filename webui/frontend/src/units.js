@@ -88,6 +88,13 @@ export const dayAndClock = (date) => `${pad(date.getMonth() + 1)}-${pad(date.get
 export const dateAndClock = (date) =>
   `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())} ${clock(date)}`;
 
+// From UTC, at that time. The zone's name is dear: the browser loads its tables for it.
+export const offset = (date) => {
+  const minutes = -date.getTimezoneOffset();
+  const size = Math.abs(minutes);
+  return `UTC${minutes < 0 ? "-" : "+"}${pad(Math.trunc(size / 60))}:${pad(size % 60)}`;
+};
+
 const FORMS = {
   text: (value) => String(value),
   flag: (value) => (typeof value === "boolean" ? words(value ? "yes" : "no") : null),

@@ -10,7 +10,8 @@ const PAN = 0.25;
 const ZOOM = 0.5;
 const DAY_SECONDS = 86400;
 
-const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+let zoneName;
+const zone = () => (zoneName ??= Intl.DateTimeFormat().resolvedOptions().timeZone);
 const long = (seconds) => formatNumber(seconds, "seconds").replace(/ 0 \w+$/, "");
 
 export class Window {
@@ -55,11 +56,11 @@ export class Window {
   }
 
   words(now) {
-    if (this.live) return `${words("range.last", { long: long(this.span) })} · ${zone}`;
+    if (this.live) return `${words("range.last", { long: long(this.span) })} · ${zone()}`;
     const { from, to } = this.bounds(now);
     const label = now - from > DAY_SECONDS ? dayAndClock : (date) => clock(date, true);
     const [first, last] = [from, to].map((time) => label(new Date(time * 1000)));
-    return `${words("range.window", { from: first, to: last })} · ${zone}`;
+    return `${words("range.window", { from: first, to: last })} · ${zone()}`;
   }
 
   last(span) {
