@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
-from json.encoder import encode_basestring
-from math import isfinite
+from json import encoder
 from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -22,7 +21,24 @@ from bussdcc.message import Message
 from health_wire.tree import FrozenDict
 
 _WORD = re.compile(r"[A-Z][a-z0-9]*")
-_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _text_maker() -> Callable[[Any], str]:
+    """What writes JSON: `json`'s own part in C at once, where there is one.
+
+    ``JSONEncoder.encode`` makes a new one for each text, which costs more than the text does.
+    """
+    make = getattr(encoder, "c_make_encoder", None)
+    if make is None:
+        return _encoder.encode
+    chunks = make(
+        None, _encoder.default, encoder.encode_basestring, None, ":", ",", False, False, False
+    )
+    return lambda value: "".join(chunks(value, 0))
+
+
+_dumps = _text_maker()
 
 
 def event_name(message: type) -> str:
@@ -52,10 +68,10 @@ def _namer(cls: type) -> Callable[[Message], str]:
 
 
 class _Form:
-    """A dataclass's fields as immutable JSON values, and these as text, the short way.
+    """A dataclass's fields as immutable JSON values, the short way.
 
-    What a class declares is looked at once, so that each field goes straight to what writes its
-    type; a value that is of another type after all makes its message go the long way.
+    What a class declares is looked at once, so that only those fields are gone through that are
+    not immutable JSON values as they are.
     """
 
     def __init__(self, cls: type) -> None:
@@ -64,9 +80,6 @@ class _Form:
         self._get: Callable[[Any], Any] = attrgetter(*names) if len(names) > 1 else _few(names)
         makers = ((i, _maker(hints[name])) for i, name in enumerate(names))
         self._makers = tuple((i, make) for i, make in makers if make is not None)
-        self._writers = tuple(_writer(hints[name]) for name in names)
-        members = ",".join(f'"{name}":%s' for name in names)
-        self._template = f"{{{members}}}"
 
     def data(self, instance: Any) -> FrozenDict:
         values = self._get(instance)
@@ -76,32 +89,9 @@ class _Form:
                 values[i] = make(values[i])
         return FrozenDict(zip(self._names, values, strict=True))
 
-    def text(self, data: FrozenDict) -> str:
-        try:
-            return self._template % tuple(
-                [write(value) for write, value in zip(self._writers, data.values(), strict=True)]
-            )
-        except TypeError:
-            return _dumps(data)
-
 
 def _few(names: tuple[str, ...]) -> Callable[[Any], Any]:
     return lambda instance: tuple(getattr(instance, name) for name in names)
-
-
-class _Floats(dict[float, str]):
-    """The text of a float, kept: most are among the thousand tenths of a percentage."""
-
-    def __missing__(self, value: float) -> str:
-        if not isfinite(value):
-            raise ValueError(f"Out of range float values are not JSON compliant: {value!r}")
-        if len(self) >= 2000:
-            self.clear()
-        text = self[value] = repr(value + 0.0)  # there is no -0.0, nor an integer
-        return text
-
-
-_floats = _Floats()
 
 
 def _maker(hint: Any) -> Callable[[Any], Any] | None:
@@ -116,19 +106,6 @@ def _maker(hint: Any) -> Callable[[Any], Any] | None:
     return lambda rows: tuple(map(make, rows))
 
 
-def _writer(hint: Any) -> Callable[[Any], str]:
-    """How the immutable values of such a field are written."""
-    if hint is float:
-        return _floats.__getitem__
-    if hint is int:
-        return int.__repr__
-    row = _row_of(hint)
-    if row is None:
-        return _write
-    write = _forms[row].text
-    return lambda rows: f"[{','.join(map(write, rows))}]"
-
-
 def _row_of(hint: Any) -> type | None:
     """The dataclass of which such a field is a tuple."""
     match get_args(hint) if get_origin(hint) is tuple else ():
@@ -137,16 +114,6 @@ def _row_of(hint: Any) -> type | None:
     return None
 
 
-def _write(value: Any) -> str:
-    kind = type(value)
-    if kind is float:
-        return _floats[value]
-    if kind is str:
-        return encode_basestring(value)
-    return _WORDS[value] if value is None or kind is bool else _dumps(value)
-
-
-_WORDS = {None: "null", True: "true", False: "false"}
 _namers = _Once(_namer)
 _forms = _Once(_Form)
 
@@ -218,8 +185,7 @@ class SequencedEvent(Event[Message]):
         payload = event.payload
         name = name_of(payload)
         data = data_of(payload)
-        text = _dumps(data) if hasattr(payload, "event_data") else _forms[type(payload)].text(data)
-        core = f'"time":"{format_time(event.time)}","name":"{name}","data":{text}'
+        core = f'"time":"{format_time(event.time)}","name":"{name}","data":{_dumps(data)}'
         set_(self, "seq", seq)
         set_(self, "name", name)
         set_(self, "data", data)

@@ -157,7 +157,7 @@ class TemperatureReader:
             return None, f"not a number: {content[:20]!r}"
         if not -273_150 <= millidegrees <= 1_000_000:
             return None, f"not a temperature: {content[:20]!r}"
-        return round(millidegrees / 1000, 1), None
+        return round(millidegrees / 1000, 1) + 0.0, None  # there is no -0.0
 
     def _judge_silence(self, rows: list[Sensor]) -> None:
         if any(row.celsius is not None for row in rows):
