@@ -17,7 +17,8 @@ from health_collectord.runtime.runtime import StartError
 
 # Without what zmq.Socket.send adds: it looks at options that are not used here, twice an event.
 _send = zmq.backend.Socket.send
-_MORE = int(zmq.SNDMORE)
+# And plain numbers: arithmetic with an enumeration runs a page of Python.
+_MORE, _POLLIN = int(zmq.SNDMORE), int(zmq.POLLIN)
 _log = logging.getLogger(__name__)
 
 
@@ -88,7 +89,7 @@ class EventPublisher(Process):
     def count_subscribers(self) -> int:
         """How many are connected. To be called by an event's handler, as the socket is."""
         # Asked first: an attempt in vain raises, which costs more than the rest of a heartbeat.
-        while self._monitor is not None and int(self._monitor.get(zmq.EVENTS)) & zmq.POLLIN:
+        while self._monitor is not None and int(self._monitor.get(zmq.EVENTS)) & _POLLIN:
             frames = self._monitor.recv_multipart(zmq.NOBLOCK)
             event, fd = struct.unpack("=Hi", frames[0])  # man 3 zmq_socket_monitor
             (self._peers.add if event == zmq.EVENT_ACCEPTED else self._peers.discard)(fd)

@@ -43,12 +43,21 @@ class _Metric:
     status: str = "waiting"
     seen: float = 0.0
     stale: bool = False
+    armed: tuple[tuple[int, Rule], ...] = ()
     problems: dict[tuple[int, str | None], _Problem] = field(default_factory=dict)
     absent: int = 0  # rules whose figure this machine does not have, such as swap without swap
 
+    def __post_init__(self) -> None:
+        self.judge_by(self.rules)
+
+    def judge_by(self, rules: tuple[Rule, ...]) -> None:
+        """Takes other rules; those that can find no problem are not looked at each second."""
+        self.rules = rules
+        self.armed = tuple((n, rule) for n, rule in enumerate(rules) if _is_armed(rule))
+
     @property
     def checks(self) -> int:
-        return sum(map(_is_armed, self.rules))
+        return len(self.armed)
 
     @property
     def applicable(self) -> int:
@@ -114,13 +123,15 @@ class HealthProcess(Process):
             return
         figure, _, severity = setting.rpartition("_")
         threshold = None if value is False else value  # false switches a threshold off
-        metric.rules = tuple(
-            with_threshold(rule, severity, threshold)
-            if not isinstance(rule, Raised)
-            and rule.field == figure
-            and severity in ("warning", "critical")
-            else rule
-            for rule in metric.rules
+        metric.judge_by(
+            tuple(
+                with_threshold(rule, severity, threshold)
+                if not isinstance(rule, Raised)
+                and rule.field == figure
+                and severity in ("warning", "critical")
+                else rule
+                for rule in metric.rules
+            )
         )
 
     def _judge(self, metric: _Metric, evt: SequencedEvent) -> None:
@@ -129,10 +140,12 @@ class HealthProcess(Process):
             return
         metric.seen = self._now
         absent = 0
-        for number, rule in enumerate(metric.rules):
-            values = _values(rule, evt.data)
-            absent += _is_armed(rule) and all(value is None for _, value in values)
-            for row, value in values:
+        for number, rule in metric.armed:
+            known = False
+            for row, value in _values(rule, evt.data):
+                if value is None:
+                    continue
+                known = True
                 severity, threshold = _apply(rule, value)
                 if severity is None:
                     continue
@@ -151,6 +164,7 @@ class HealthProcess(Process):
                     since=old.since if old else format_time(evt.time),
                     reason=self._reason(metric.entry, rule, row, value),
                 )
+            absent += not known
         if absent != metric.absent or metric.problems != before:
             metric.absent = absent
             self._changed = True
@@ -258,8 +272,6 @@ def _values(rule: Rule, data: dict[str, Any]) -> list[tuple[str | None, Any]]:
 
 def _apply(rule: Rule, value: Any) -> tuple[str | None, float | None]:
     """The severity that holds and the threshold it passed."""
-    if value is None:
-        return None, None
     if isinstance(rule, Raised):
         return (rule.severity if value else None), None
     for severity, threshold in (("critical", rule.critical), ("warning", rule.warning)):

@@ -13,7 +13,7 @@ from health_collectord.history.series import MetricHistory, Points
 from health_collectord.messages import MetricLost
 from health_collectord.vocabulary import Gauge, Telemetry, fields_of
 
-_TAKE_IN = 10  # samples
+_TAKE_IN = 30  # samples
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
