@@ -10,6 +10,7 @@ from health_collectord.metrics.network import (
     NetworkOptions,
     NetworkReader,
     NetworkUsageUpdated,
+    _Keys,
     _parse_dev,
     _rates,
 )
@@ -182,7 +183,7 @@ def test_garbage_names_the_file(recorded: Recorded, garbage: str) -> None:
         Samples(recorded(""))(1.0, garbage)
 
 
-NOTHING_HIDDEN = NetworkReader(Host(), NetworkOptions(hide=()))._hidden
+NOTHING_HIDDEN = _Keys(())
 SOMETHING = st.binary() | st.binary().map(lambda tail: HEADINGS.encode() + tail)
 
 

@@ -15,7 +15,6 @@ from health_collectord.vocabulary import (
     Rows,
     Telemetry,
     Unit,
-    rounded,
 )
 
 # The columns of a cpu line, in jiffies. Two more follow, guest and guest_nice, which user and
@@ -116,7 +115,9 @@ def _shares(before: Times | None, after: Times) -> dict[str, float] | None:
     if not total:
         return None
     deltas.append(total - deltas[_IDLE] - deltas[_IOWAIT])
-    return dict(zip(_SHARES, [rounded(100 * d / total) if d else 0.0 for d in deltas], strict=True))
+    # `rounded`, for many at once; most are 0.
+    percents = [int(100 * d / total * 10 + 0.5) / 10 if d else 0.0 for d in deltas]
+    return dict(zip(_SHARES, percents, strict=True))
 
 
 def _parse_stat(content: bytes, path: str) -> dict[bytes, Times]:

@@ -124,14 +124,12 @@ class DiskReader:
         recorded = host.foreign and not host.root.is_symlink()
         self._statvfs = statvfs or (_not_here if recorded else os.statvfs)
         self._deadline = deadline
+        self._seen = b""
+        self._entries: list[_Entry] = []
         self._stuck: dict[tuple[str, str], _Probe] = {}
 
     def read(self, now: float) -> DiskUsageUpdated:  # noqa: ARG002 no rates here
-        entries = [
-            entry
-            for entry in _select(_parse_mountinfo(self._mountinfo.read(), self._mountinfo.path))
-            if not self._hidden.match(entry.point)
-        ]
+        entries = self._mounts()
         probes = [self._probe(entry) for entry in entries]
         until = monotonic() + self._deadline
         for probe in probes:
@@ -139,6 +137,15 @@ class DiskReader:
         self._stuck |= {(e.number, e.point): p for e, p in zip(entries, probes, strict=True)}
         self._stuck = {mount: probe for mount, probe in self._stuck.items() if not probe.done}
         return DiskUsageUpdated(mounts=tuple(map(_row, entries, probes)))
+
+    def _mounts(self) -> list["_Entry"]:
+        """What there is to measure; mounts hardly ever change, and there may be hundreds."""
+        content = self._mountinfo.read()
+        if content != self._seen or not content:
+            entries = _select(_parse_mountinfo(content, self._mountinfo.path))
+            self._entries = [e for e in entries if not self._hidden.match(e.point)]
+            self._seen = content
+        return self._entries
 
     def _probe(self, entry: "_Entry") -> "_Probe":
         running = self._stuck.get((entry.number, entry.point))

@@ -66,7 +66,7 @@ class IdentityReader:
         kernel = self._host.procfs / "sys/kernel"
         text = self._host.text
         stat = text(self._host.procfs / "stat") or ""
-        boot = _figure(stat, "btime")
+        boot = _figure(stat, "btime ")
         memory = _figure(text(self._host.procfs / "meminfo") or "", "MemTotal:")
         cores = sum(line[:3] == "cpu" and line[3:4].isdigit() for line in stat.splitlines())
         return Identity(
@@ -136,8 +136,8 @@ def _unquoted(value: str) -> str | None:
 def _figure(content: str, name: str) -> int | None:
     """The number after `name` at the beginning of a line."""
     for line in content.splitlines():
-        words = line.split()
-        if words[:1] == [name]:
+        if line.startswith(name):
+            words = line.split()
             return int(words[1]) if len(words) > 1 and words[1].isdecimal() else None
     return None
 

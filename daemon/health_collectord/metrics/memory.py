@@ -56,21 +56,21 @@ class MemoryReader:
 
     def read(self, now: float) -> MemoryUsageUpdated:  # noqa: ARG002 no rates here
         content = b"\n" + self._meminfo.read()
-        total = _kib(content, b"MemTotal")
-        free = _kib(content, b"MemFree")
+        total = _kib(content, b"\nMemTotal:")
+        free = _kib(content, b"\nMemFree:")
         if total is None or free is None:
             missing = "MemTotal" if total is None else "MemFree"
             raise ValueError(f"{self._meminfo.path} has no {missing}")
         if total <= 0:
             raise ValueError(f"{self._meminfo.path} says that MemTotal is {total} kB")
-        buffers = _kib(content, b"Buffers") or 0
-        cached = (_kib(content, b"Cached") or 0) + (_kib(content, b"SReclaimable") or 0)
-        available = _kib(content, b"MemAvailable")
+        buffers = _kib(content, b"\nBuffers:") or 0
+        cached = (_kib(content, b"\nCached:") or 0) + (_kib(content, b"\nSReclaimable:") or 0)
+        available = _kib(content, b"\nMemAvailable:")
         if available is None:
             available = free + buffers + cached
         available = min(max(available, 0), total)
-        swap_total = max(_kib(content, b"SwapTotal") or 0, 0)
-        swap_used = min(max(swap_total - (_kib(content, b"SwapFree") or 0), 0), swap_total)
+        swap_total = max(_kib(content, b"\nSwapTotal:") or 0, 0)
+        swap_used = min(max(swap_total - (_kib(content, b"\nSwapFree:") or 0), 0), swap_total)
         return MemoryUsageUpdated(
             total_bytes=total << 10,
             available_bytes=available << 10,
@@ -94,19 +94,19 @@ class MemoryReader:
         return None
 
 
-def _kib(content: bytes, name: bytes) -> int | None:
-    """The number in the line ``name:   number kB`` after a line's end; None without such a line.
+def _kib(content: bytes, head: bytes) -> int | None:
+    """The number in the line that begins with `head`; None without such a line.
 
-    Only the lines that are used are parsed: there are fifty.
+    A head is a line's end and a name with its colon. Only the lines that are used are parsed:
+    there are fifty.
     """
-    begin = content.find(b"\n%b:" % name)
+    begin = content.find(head)
     if begin < 0:
         return None
-    begin += len(name) + 2
     try:
-        return int(content[begin : content.index(b" kB", begin)])
+        return int(content[begin + len(head) : content.index(b" kB", begin)])
     except ValueError:
-        line = content[begin - len(name) - 1 :].partition(b"\n")[0]
+        line = content[begin + 1 :].partition(b"\n")[0]
         raise ValueError(f"not a line of meminfo: {line[:40]!r}") from None
 
 

@@ -125,13 +125,13 @@ class NetworkReader:
         # net is a link to self/net: the reader's own network, not process 1's.
         own = host.foreign and (host.procfs / "1/net/dev").exists()
         self._dev = host.proc("1/net/dev" if own else "net/dev")
-        self._hidden = re.compile("|".join(map(translate, options.hide)) or "(?!)")
+        self._keys = _Keys(options.hide)
         self._before: dict[str, Counters] = {}
         self._time: float | None = None
         self._links: dict[str, _Link] = {}
 
     def read(self, now: float) -> NetworkUsageUpdated | None:
-        after = _parse_dev(self._dev.read(), self._hidden, self._dev.path)
+        after = _parse_dev(self._dev.read(), self._keys, self._dev.path)
         before, last = self._before, self._time
         if last is None or now <= last:
             self._before, self._time = (before or after), (now if last is None else last)
@@ -173,6 +173,21 @@ class NetworkReader:
             tx_bytes_per_second=_total([row.tx_bytes_per_second for row in counted]),
             interfaces=tuple(rows),
         )
+
+
+class _Keys(dict[bytes, str | None]):
+    """An interface's key by its name as net/dev has it; None where it is hidden."""
+
+    def __init__(self, hide: tuple[str, ...]) -> None:
+        super().__init__()
+        self._hidden = re.compile("|".join(map(translate, hide)) or "(?!)")
+
+    def __missing__(self, name: bytes) -> str | None:
+        if len(self) >= 1000:  # interfaces that come and go for ever
+            self.clear()
+        key = name.strip().decode("utf-8", "backslashreplace")
+        found = self[name] = None if self._hidden.match(key) else key
+        return found
 
 
 class _Link:
@@ -229,7 +244,7 @@ def _total(rates: list[float | None]) -> float | None:
     return rounded(sum(known)) if known else None
 
 
-def _parse_dev(content: bytes, hidden: re.Pattern[str], path: str) -> dict[str, Counters]:
+def _parse_dev(content: bytes, keys: _Keys, path: str) -> dict[str, Counters]:
     """The 16 counters of each interface that is not hidden, after two lines of headings."""
     found = {}
     lines = content.splitlines()
@@ -237,8 +252,8 @@ def _parse_dev(content: bytes, hidden: re.Pattern[str], path: str) -> dict[str, 
         raise ValueError(f"{path} does not begin with its two lines of headings")
     for line in lines[2:]:
         name, colon, columns = line.partition(b":")
-        key = name.strip().decode("utf-8", "backslashreplace")
-        if colon and hidden.match(key):
+        key = keys[name] if colon else ""
+        if key is None:
             continue
         try:
             counters = tuple(map(int, columns.split()))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bussdcc import Message
 
+from health_collectord.host import KernelFile
 from health_collectord.messages import CollectorSelf
 from health_collectord.runtime.grid import Task
 from health_collectord.runtime.resources import give_back_memory
@@ -29,7 +30,7 @@ class SelfReport(Task):
 
     def __init__(self, counts: Callable[[], Mapping[str, int]], statm: Path = _STATM) -> None:
         self._counts = counts
-        self._statm = statm
+        self._statm = KernelFile(str(statm))
         self._page = os.sysconf("SC_PAGE_SIZE")
         self._least = 0
         self._untidied = _TIDY_EVERY
@@ -51,7 +52,7 @@ class SelfReport(Task):
 
     def _rss_bytes(self) -> int | None:
         try:
-            return int(self._statm.read_bytes().split()[1]) * self._page
+            return int(self._statm.read().split()[1]) * self._page
         except (OSError, ValueError, IndexError):
             return None
 
