@@ -46,7 +46,7 @@ def status(config: Config, *, as_json: bool) -> int:
     health = state.get("health") or {"status": "unknown", "summary": "no sample yet"}
     if as_json:
         whole: dict[str, Any] = {k: snapshot[k] for k in ("host", "epoch", "seq", "time")}
-        whole |= {"version": ping["version"], "uptime_seconds": ping["uptime_seconds"]}
+        whole |= {k: ping[k] for k in ("version", "uptime_seconds", "mode")}
         whole |= {"health": health, "metrics": described["metrics"], "state": state}
         print(json.dumps(whole, ensure_ascii=False))
     else:
@@ -105,7 +105,8 @@ def _page(
             + (f"; {away} do not apply here" if away else "")
         )
     uptime = ping["uptime_seconds"]
-    yield f"{host}, collector {ping['version']} up {_duration(uptime)}, {time}"
+    mode = "" if ping["mode"] == "live" else f" ({ping['mode']})"
+    yield f"{host}, collector {ping['version']}{mode} up {_duration(uptime)}, {time}"
     for metric in described["metrics"]:
         yield ""
         yield from _metric(metric, state, datetime.fromisoformat(time))

@@ -3,20 +3,18 @@
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 import zmq
 from bussdcc.clock import ClockProtocol
 from health_wire.settings import SettingsError
 
-from health_collectord import catalogue
 from health_collectord.config import Config, MetricConfig, changes
 from health_collectord.host import Host
 from health_collectord.interfaces.access import Gate, KeyFiles
 from health_collectord.interfaces.operations import Operations
 from health_collectord.interfaces.publisher import EventPublisher
-from health_collectord.interfaces.sockets import asks_for_keys, is_local
+from health_collectord.interfaces.sockets import asks_for_keys, warn_of_plaintext
 from health_collectord.interfaces.state import StateEndpoint
 from health_collectord.messages import CollectorConfigured, CollectorStarted
 from health_collectord.processes.health import HealthProcess
@@ -84,7 +82,7 @@ class Collector:
             clock=runtime.clock,
             store=runtime.store,
             history=history,
-            entries=tuple((m.entry, _describe(m)) for m in enabled),
+            entries=tuple((m.entry, m.describe()) for m in enabled),
         )
         self.state = StateEndpoint(
             context, config.state, self._operations, allow_remote=allow_remote, gate=gate
@@ -126,12 +124,7 @@ class Collector:
         return self.runtime.serve(self._say_started)
 
     def _say_started(self) -> None:
-        for interface, key in ((self.publisher, "events"), (self.state, "state")):
-            if not interface.guarded and not is_local(interface.endpoint):
-                _log.warning(
-                    "%s = %r is open to everybody who can reach it, and not encrypted "
-                    "(allow_remote_plaintext)", key, interface.endpoint,
-                )  # fmt: skip
+        warn_of_plaintext(events=self.publisher, state=self.state)
         self.runtime.ctx.emit(
             CollectorStarted(
                 version=VERSION,
@@ -181,7 +174,7 @@ class Collector:
             stale = [t for t in tasks if t.differs(metrics[t.entry.name])]
             if stale:
                 self.runtime.restart_service(service.name, partial(_configure, stale, metrics))
-        self._operations.entries = tuple((m.entry, _describe(m)) for m in metrics.values())
+        self._operations.entries = tuple((m.entry, m.describe()) for m in metrics.values())
         self._supervision.interval = config.interval
         # Thresholds are judged by a process, which knows the time of nothing but events.
         self.runtime.ctx.emit(CollectorConfigured(changed=changed))
@@ -216,9 +209,3 @@ def _services(
         else:
             fast.append(task)
     return [GridService("system", (*fast, Heartbeat(clock), report)), *services]
-
-
-def _describe(m: MetricConfig) -> dict[str, object]:
-    """The catalogue's description, with the thresholds and interval as configured."""
-    entry = catalogue.Entry(m.entry.name, replace(m.entry.metric, rules=m.rules))
-    return {**entry.describe(), "interval": m.interval}

@@ -2,11 +2,14 @@
 
 import argparse
 import logging
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from health_wire import InvalidKey, settings
 from health_wire.settings import SettingsError
@@ -18,6 +21,9 @@ from health_collectord.catalogue import CatalogueError
 from health_collectord.runtime.resources import allow_open_files
 from health_collectord.runtime.runtime import StartError, leave
 from health_collectord.version import VERSION
+
+if TYPE_CHECKING:
+    from health_collectord.replay.app import Replay
 
 _EXIT_FAILED = 1
 _EXIT_USAGE = 2
@@ -58,14 +64,30 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(config: configuration.Config, reread: Callable[[], configuration.Config]) -> int:
     _log_to_stderr()
     allow_open_files()
+    return _serve(Collector(config, reread))
 
-    def ready(collector: Collector) -> None:
-        endpoints = f"events={collector.publisher.endpoint} state={collector.state.endpoint}"
+
+def _replay(config: configuration.Config, options: dict[str, Any]) -> int:
+    from health_collectord.replay.app import Replay  # who collects needs none of it
+    from health_collectord.replay.recording import Recording, RecordingError
+
+    _log_to_stderr()
+    allow_open_files()
+    try:
+        recording = Recording([Path(path) for path in options["paths"]])
+    except RecordingError as error:
+        return _fail(str(error), _EXIT_USAGE)
+    return _serve(Replay(config, recording, start=options["start"], speed=options["speed"]))
+
+
+def _serve(served: "Collector | Replay") -> int:
+    def ready(served: "Collector | Replay") -> None:
+        endpoints = f"events={served.publisher.endpoint} state={served.state.endpoint}"
         sys.stderr.write(f"ready {endpoints}\n")  # in one write: the log writes there as well
         sys.stderr.flush()
 
     try:
-        status = Collector(config, reread).serve(ready)
+        status = served.serve(ready)
     except StartError as error:
         status = _fail(str(error), _EXIT_FAILED)
     leave(status)
@@ -101,6 +123,7 @@ _COMMANDS: dict[str, Callable[[configuration.Config, dict[str, Any]], int]] = {
     "revoke": lambda config, given: pairing.revoke(config, given["name"]),
     "clients": lambda config, given: pairing.clients(config),  # noqa: ARG005
     "rotate-key": lambda config, given: pairing.rotate_key(config),  # noqa: ARG005
+    "replay": lambda config, given: _replay(config, given),
 }
 _HELP = ("-h", "--help", "--version")
 
@@ -139,16 +162,63 @@ def _parser() -> argparse.ArgumentParser:
         "prefix", nargs="?", default="", metavar="PREFIX",
         help="only events whose name begins with this, such as system.cpu",
     )  # fmt: skip
+    _add_replay(commands)
     for command in (run, check):
         settings.add_flags(command, configuration.GENERAL)
     _add_pairing(commands)
     for name, command in commands.choices.items():
         if name not in ("run", "check-config"):
-            settings.add_flags(command, [s for s in configuration.GENERAL if s.key in _WHERE])
+            keys = _REPLAYED if name == "replay" else _WHERE
+            settings.add_flags(command, [s for s in configuration.GENERAL if s.key in keys])
     return parser
 
 
 _WHERE = ("events", "state", "keys_dir", "data_dir")
+_REPLAYED = (*_WHERE, "host_id", "allow_remote_plaintext", "require_keys", "console")
+
+
+def _add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    replay = commands.add_parser(
+        "replay",
+        help="publish a recording as if it happened now, marked as a replay",
+        description="Publishes recorded events with the pauses between them, over the same two "
+        "endpoints as a collector, which has to give way or needs others. Where the recording "
+        "jumps (the machine slept, its clock was set), the replay says so and goes on at once. "
+        "It ends with the recording.",
+        allow_abbrev=False,
+    )
+    replay.add_argument(
+        "paths", nargs="+", metavar="PATH",
+        help="a recorded file, or a directory such as DATA_DIR/history or a day in it",
+    )  # fmt: skip
+    replay.add_argument(
+        "--from", dest="start", type=_instant, metavar="TIME",
+        help="begin there, such as 2026-01-31T12:00 (UTC unless it says otherwise), with what was "
+        "known by then",
+    )  # fmt: skip
+    replay.add_argument(
+        "--speed", type=_speed, default=1.0, metavar="N",
+        help="recorded seconds in one second: 0.5 to 1000 (default: 1)",
+    )  # fmt: skip
+
+
+def _instant(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 2026-01-31T12:00") from None
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _speed(text: str) -> float:
+    # Slower, and those who listen would take the time between two heartbeats for silence.
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = math.nan
+    if not 0.5 <= speed <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0.5 to 1000")
+    return speed
 
 
 def _add_pairing(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -64,6 +64,11 @@ class MetricConfig:
     interval: float
     rules: tuple[Rule, ...]
     options: Options
+
+    def describe(self) -> dict[str, object]:
+        """The catalogue's description, with the thresholds and interval as configured."""
+        entry = Entry(self.entry.name, replace(self.entry.metric, rules=self.rules))
+        return {**entry.describe(), "interval": self.interval}
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)

@@ -27,6 +27,7 @@ class Follower:
         key: names it in addresses and rooms, and stays the same over restarts.
         catalogue: what it can be drawn from; None until it has told.
         time: of the newest event, by its own clock; None until there is one.
+        replay: whether that event is out of a recording.
         history: answers questions about its past.
     """
 
@@ -44,6 +45,7 @@ class Follower:
         )
         self.catalogue: Catalogue | None = None
         self.time: str | None = None
+        self.replay = False
         self.history = History(self.client, self._charted, clock)
 
     @property
@@ -99,6 +101,7 @@ class Follower:
             "time": self.time,
             "page": self.catalogue.fingerprint if self.seen and self.catalogue else None,
             "refused": self.refused,
+            "replay": self.replay,
             "link": self.link(),
             "state": client.state if self.seen else {},
         }
@@ -191,6 +194,8 @@ class Fleet:
     def notes(self, follower: Follower) -> list[str]:
         """What is to be said of the link to a collector, with the remedy."""
         notes = []
+        if follower.replay:
+            notes.append(words("note.replay"))
         if follower.refused:
             notes.append(
                 f"Refused: {follower.client.refusal}. What it prints is for health-webui add here."

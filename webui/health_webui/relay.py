@@ -112,7 +112,7 @@ class Relay:
     def _take(self, update: Update) -> None:
         match update:
             case Event():
-                self._follower.time = update.time
+                self._follower.time, self._follower.replay = update.time, update.replay
                 now = self._clock()
                 if not self._buffer:
                     self._latest = now + GATHER_SECONDS

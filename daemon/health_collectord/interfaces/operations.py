@@ -26,6 +26,7 @@ class Operations:
     """Answers requests from the committed state; safe to call from any thread.
 
     Attributes:
+        mode: ``live`` or ``replay``.
         entries: each metric with its description, as `describe` gives it; replaced by a reload.
     """
 
@@ -36,6 +37,7 @@ class Operations:
     store: SnapshotStore
     history: HistoryProcess
     entries: tuple[tuple[Entry, dict[str, Any]], ...]
+    mode: str = "live"
     _encoded: tuple[int, bytes] = (-1, b"")  # the state after an event, for who asks next
 
     def answer(self, frames: list[bytes]) -> bytes:
@@ -78,7 +80,7 @@ class Operations:
     def _ping(self, request: dict[str, Any], _: tree.FrozenDict) -> dict[str, Any]:
         _only(request)
         uptime = round(self.clock.uptime(), 3)
-        return {"version": self.version, "uptime_seconds": uptime, "mode": "live"}
+        return {"version": self.version, "uptime_seconds": uptime, "mode": self.mode}
 
     def _snapshot(self, head: dict[str, Any], seq: int, state: tree.FrozenDict) -> bytes:
         """The reply, with the state encoded once for everybody who asks between two events."""

@@ -7,12 +7,11 @@ from typing import Any
 import zmq
 import zmq.backend
 from bussdcc import ContextProtocol, Event, Message, Process, message
-from health_wire.protocol import VERSION, encode
+from health_wire.protocol import HEARTBEAT, VERSION, encode
 
 from health_collectord.events import SequencedEvent
 from health_collectord.interfaces.access import Gate
 from health_collectord.interfaces.sockets import bind, bind_again, endpoint_of
-from health_collectord.messages import CollectorHeartbeat
 from health_collectord.runtime.runtime import StartError
 
 # Without what zmq.Socket.send adds: it looks at options that are not used here, twice an event.
@@ -40,12 +39,14 @@ class EventPublisher(Process):
         epoch: str,
         allow_remote: bool = False,
         gate: Gate | None = None,
+        replay: bool = False,
     ) -> None:
         self._context = context
         self._allow_remote = allow_remote
         self._gate = gate
         self._generation = 0
-        self._head = encode({"v": VERSION, "host": host, "epoch": epoch})[:-1]
+        head = {"v": VERSION, "host": host, "epoch": epoch}
+        self._head = encode({**head, "replay": True} if replay else head)[:-1]
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
         self._peers: set[int] = set()
@@ -97,7 +98,7 @@ class EventPublisher(Process):
 
     def handle_event(self, ctx: ContextProtocol, evt: Event[Message]) -> None:  # noqa: ARG002
         assert isinstance(evt, SequencedEvent)
-        if isinstance(evt.payload, CollectorHeartbeat):
+        if evt.name == HEARTBEAT:
             self._beat()
         socket = self._socket
         if socket is None:  # not bound yet
@@ -108,7 +109,7 @@ class EventPublisher(Process):
         self.events += 1
         self.bytes += len(body)
         if isinstance(evt.payload, message.RuntimeShutdown):
-            self._close(linger=200)
+            self.close()
 
     def _beat(self) -> None:
         self.count_subscribers()  # whether or not it is asked for, so that nothing piles up
@@ -117,6 +118,10 @@ class EventPublisher(Process):
             gate.look()
             if gate.generation != self._generation or self._socket is None:
                 self._shut_out(gate)
+
+    def close(self) -> None:
+        """Ends the publishing once what was said has gone out, or a fifth of a second has."""
+        self._close(linger=200)
 
     def _close(self, *, linger: int) -> None:
         socket, self._socket = self._socket, None

@@ -1,11 +1,12 @@
 """ZeroMQ sockets as WIRE asks for them, and the rules for where they may be bound."""
 
 import ipaddress
+import logging
 import os
 import socket as posix
 import stat
 import time
-from typing import Any
+from typing import Any, Protocol
 
 import zmq
 from health_wire.keys import InvalidKey
@@ -16,6 +17,7 @@ from health_collectord.interfaces.access import Gate
 from health_collectord.runtime.runtime import StartError
 
 _BIND_SECONDS = 2.0
+_log = logging.getLogger(__name__)
 
 
 def bind(
@@ -115,6 +117,23 @@ def asks_for_keys(config: Config) -> bool:
     return config.require_keys or not (
         config.allow_remote_plaintext or (is_local(config.events) and is_local(config.state))
     )
+
+
+class Bound(Protocol):
+    """An interface with its endpoint."""
+
+    endpoint: str
+    guarded: bool
+
+
+def warn_of_plaintext(**interfaces: Bound) -> None:
+    """Says in the log which endpoints, by their keys in the settings, are open to strangers."""
+    for key, interface in interfaces.items():
+        if not interface.guarded and not is_local(interface.endpoint):
+            _log.warning(
+                "%s = %r is open to everybody who can reach it, and not encrypted "
+                "(allow_remote_plaintext)", key, interface.endpoint,
+            )  # fmt: skip
 
 
 def is_local(endpoint: str) -> bool:

@@ -26,7 +26,7 @@ class HistoryProcess(Process):
     """
 
     name = "history"
-    types = (Telemetry, MetricLost)
+    types: tuple[type[Message], ...] = (Telemetry, MetricLost)
 
     def __init__(self, entries: tuple[tuple[Entry, float], ...]) -> None:
         self._metrics = {e.event: _Series(e, interval) for e, interval in entries}
@@ -89,7 +89,11 @@ class _Series:
         with self._taking_in:
             while self._waiting:
                 time, data = self._waiting.popleft()
-                self.history.append(_seconds(time), self.figures(data))
+                try:
+                    figures = self.figures(data)
+                except (KeyError, TypeError, AttributeError):
+                    figures = {}  # recorded by a version with other fields
+                self.history.append(_seconds(time), figures)
 
     def figures(self, data: dict[str, Any] | None) -> dict[str, float]:
         """Series name to value, of those that have one."""

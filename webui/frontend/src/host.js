@@ -4,7 +4,7 @@ import { Card } from "./cards.js";
 import { Skew } from "./clock.js";
 import { write } from "./elements.js";
 import { Problems } from "./problems.js";
-import { clock, formatNumber } from "./units.js";
+import { clock, dateAndClock, formatNumber } from "./units.js";
 import { coverage, judge, showVerdict } from "./verdict.js";
 import { words } from "./words.js";
 
@@ -21,6 +21,7 @@ export class Host {
     this.link = main.dataset.link;
     this.heard = performance.now() - Number(main.dataset.silent) * 1000;
     this.now = new Date();
+    this.replay = false; // whether a recording is played
     this.health = null;
     this.charts = null;
     this.skew = new Skew();
@@ -44,7 +45,8 @@ export class Host {
   }
 
   // The whole state, on every start and every new start.
-  snapshot({ host, link, state, time }) {
+  snapshot({ host, link, state, time, replay }) {
+    this.replay = replay;
     if (host) this.name = host;
     if (time) this.now = new Date(time);
     write(document.getElementById("host"), this.name);
@@ -58,11 +60,12 @@ export class Host {
     this.showHealth();
   }
 
-  frame({ time, events }) {
+  frame({ time, events, replay }) {
     this.heard = performance.now();
     this.link = "live";
+    this.replay = replay;
     this.now = new Date(time);
-    this.skew.add(this.now.getTime(), Date.now());
+    if (!replay) this.skew.add(this.now.getTime(), Date.now()); // a recording's time is past
     for (const [path, data, own] of events) this.apply(path, data, own ?? time);
     if (this.health?.problems?.length) this.showHealth();
     this.charts?.draw(this.now / 1000);
@@ -139,8 +142,9 @@ export class Host {
     const link = !seen ? "connecting" : stale ? "stale" : "live";
     this.main.classList.toggle("stale", stale);
     const label = document.getElementById("link");
-    const values = { time: clock(this.now, true), seconds: Math.floor(silent) };
-    write(label, words(`link.${link}`, values));
+    const time = this.replay ? dateAndClock(this.now, true) : clock(this.now, true);
+    const key = link === "live" && this.replay ? "replay" : link;
+    write(label, words(`link.${key}`, { time, seconds: Math.floor(silent) }));
     label.parentElement.dataset.status = link;
     const refused = this.main.dataset.refused === "true";
     const verdict = judge(refused ? "refused" : link, silent, this.health);

@@ -85,8 +85,8 @@ export const clock = (date, withSeconds = false) =>
 // For axes of more than a day.
 export const dayAndClock = (date) => `${pad(date.getMonth() + 1)}-${pad(date.getDate())} ${clock(date)}`;
 
-export const dateAndClock = (date) =>
-  `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())} ${clock(date)}`;
+export const dateAndClock = (date, withSeconds = false) =>
+  `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())} ${clock(date, withSeconds)}`;
 
 // From UTC, at that time. The zone's name is dear: the browser loads its tables for it.
 export const offset = (date) => {

@@ -1,0 +1,1 @@
+"""A recording, played again: the same wire, marked, from the log instead of the host."""

@@ -1,0 +1,103 @@
+"""The composition of a replay: the collector's wire over a recording instead of a host."""
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+
+import zmq
+
+from health_collectord.config import Config
+from health_collectord.interfaces.access import Gate, KeyFiles
+from health_collectord.interfaces.operations import Operations
+from health_collectord.interfaces.publisher import EventPublisher
+from health_collectord.interfaces.sockets import asks_for_keys, warn_of_plaintext
+from health_collectord.interfaces.state import StateEndpoint
+from health_collectord.processes.history import HistoryProcess
+from health_collectord.processes.system import SystemProcess
+from health_collectord.replay.player import Player, ReplayBus, ReplayClock
+from health_collectord.replay.recording import Recording, Replayed
+from health_collectord.runtime.runtime import CollectorRuntime
+from health_collectord.runtime.store import SnapshotStore
+from health_collectord.sinks.console import ConsoleSink
+from health_collectord.sinks.log import LogSink
+from health_collectord.version import VERSION
+
+_UNNAMED = "recording"
+
+
+class Replay:
+    """Publishes a recording as if it happened now; every event says that it is replayed.
+
+    What the live collector works out, such as the verdict, is in the recording and comes from
+    there. Nothing is recorded again.
+
+    Args:
+        config: where to publish, for whom, and what the metrics are called.
+        start: leaves out what was before, except for what was known by then.
+        speed: recorded seconds in one second.
+
+    Attributes:
+        publisher, state: the interfaces; their endpoints are final once booted.
+    """
+
+    def __init__(
+        self, config: Config, recording: Recording, *, start: datetime | None, speed: float
+    ) -> None:
+        store, clock = SnapshotStore(), ReplayClock()
+        sinks = (LogSink(), ConsoleSink()) if config.console else (LogSink(),)
+        self.runtime = runtime = CollectorRuntime(
+            clock=clock,
+            state=store,
+            events=ReplayBus(committed=store.commit),
+            sinks=sinks,
+            deadline=config.shutdown_seconds,
+        )
+        metrics = tuple(m for m in config.metrics if m.enabled)
+        history = HistoryProcess(tuple((m.entry, m.interval) for m in metrics))
+        history.types = (Replayed,)
+        runtime.processes.register(SystemProcess())
+        runtime.processes.register(history)
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        host = config.loaded["host_id"] or recording.host() or _UNNAMED
+        epoch = os.urandom(16).hex()
+        allow_remote = config.allow_remote_plaintext
+        gate = Gate(KeyFiles(config.keys_dir), everywhere=asks_for_keys(config))
+        self.publisher = EventPublisher(
+            self._context, config.events, host=host, epoch=epoch,
+            allow_remote=allow_remote, gate=gate, replay=True,
+        )  # fmt: skip
+        operations = Operations(
+            host=host, epoch=epoch, version=VERSION, mode="replay", clock=clock, store=store,
+            history=history, entries=tuple((m.entry, m.describe()) for m in metrics),
+        )  # fmt: skip
+        self.state = StateEndpoint(
+            self._context, config.state, operations, allow_remote=allow_remote, gate=gate
+        )
+        runtime.interfaces.register(self.publisher)
+        runtime.interfaces.register(self.state)
+        known, events = recording.known_at(start) if start else ((), iter(recording))
+
+        def ended() -> None:
+            runtime.request_stop("the recording is over")
+
+        runtime.services.register(Player(clock, known, events, speed=speed, ended=ended))
+
+    def serve(self, ready: Callable[["Replay"], None]) -> int:
+        """Runs until the recording is over or a signal comes; calls `ready` once it publishes.
+
+        Returns:
+            The exit status.
+
+        Raises:
+            StartError: it cannot start.
+        """
+
+        def is_ready() -> None:
+            warn_of_plaintext(events=self.publisher, state=self.state)
+            ready(self)
+
+        status = self.runtime.serve(is_ready)
+        self.publisher.close()
+        if status == 0:  # all sockets are closed, so that this ends
+            self._context.term()
+        return status

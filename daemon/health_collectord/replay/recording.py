@@ -1,0 +1,138 @@
+"""What was recorded: the lines of ``history/YYYY-MM-DD/HH-MM-SS.jsonl``, as events again."""
+
+import json
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any, NoReturn
+
+from bussdcc.event import Event
+from bussdcc.io import EventSourceProtocol
+from bussdcc.message import Message
+from health_wire.tree import state_path
+
+_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+_LONGEST_LINE = 1 << 20
+_MOST_COMPLAINTS = 5
+BOOTING = "runtime.booting"
+_log = logging.getLogger(__name__)
+
+
+class RecordingError(Exception):
+    """There is nothing to replay; the text says where and what was looked for."""
+
+
+class Replayed(Message):
+    """What a replay consists of; all else that its runtime says is its own affair."""
+
+
+@dataclass(slots=True, frozen=True)
+class Recorded(Replayed):
+    """An event as it was recorded, under its own name and with its own data."""
+
+    event_name: str
+    data: Any
+
+    def event_data(self) -> Any:
+        return self.data
+
+
+class Recording(EventSourceProtocol):
+    """Recorded events in the order in which they happened, as often as it is iterated.
+
+    Files are read in the order of their names, which is that of their times, and line by line.
+    A line that is no record (the last before a power cut, for one) is left out, and said.
+
+    Args:
+        paths: files, and directories of which all ``*.jsonl`` below are taken.
+
+    Raises:
+        RecordingError: a path is not there, or has no such file below it.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.files = tuple(chain.from_iterable(map(_files, paths)))
+
+    def __iter__(self) -> Iterator[Event[Message]]:
+        complaints = 0
+        for path in self.files:
+            for number, line in enumerate(_lines(path), 1):
+                try:
+                    yield _parse(line)
+                except (ValueError, RecursionError) as error:
+                    complaints += 1
+                    if complaints <= _MOST_COMPLAINTS:
+                        _log.warning("%s, line %d is left out: %s", path, number, error)
+        if complaints > _MOST_COMPLAINTS:
+            _log.warning("%d lines were left out in all", complaints)
+
+    def host(self) -> str | None:
+        """Which host was recorded, as it first says so itself; None where it never does."""
+        for event in self:
+            match event.payload:
+                case Recorded("collector.started", {"host": str(host)}):
+                    return host
+        return None
+
+    def known_at(self, start: datetime) -> tuple[list[Event[Message]], Iterator[Event[Message]]]:
+        """What was known by then, and what happened from then on.
+
+        The first is the newest event of each part of the state, since the collector's last start.
+        """
+        known: dict[str, Event[Message]] = {}
+        events = iter(self)
+        for event in events:
+            if event.time >= start:
+                return list(known.values()), chain((event,), events)
+            payload = event.payload
+            assert isinstance(payload, Recorded)
+            if payload.event_name == BOOTING:
+                known.clear()
+            elif state_path(payload.event_name) is not None:
+                known.pop(payload.event_name, None)
+                known[payload.event_name] = event
+        return list(known.values()), events
+
+
+def _files(path: Path) -> list[Path]:
+    try:
+        found = sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]
+        for file in found:
+            file.open("rb").close()
+    except OSError as error:
+        raise RecordingError(f"{error.filename}: {error.strerror}") from None
+    if not found:
+        raise RecordingError(f"{path}: no recording (*.jsonl) below this directory")
+    return found
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            while line := file.readline(_LONGEST_LINE):
+                yield line
+    except OSError as error:  # it was there when the replay began
+        _log.warning("%s is left out from here on: %s", path, error.strerror)
+
+
+def _parse(line: bytes) -> Event[Message]:
+    record = json.loads(line, parse_constant=_no_number)
+    match record:
+        case {"time": str(time), "name": str(name), "data": data} if _NAME.fullmatch(name):
+            return Event(time=_time(time), payload=Recorded(name, data))
+    raise ValueError("not an object with 'time', 'name' and 'data'")
+
+
+def _time(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(f"a time without its zone: {text}")
+    return time.astimezone(UTC)
+
+
+def _no_number(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON number")
