@@ -7,7 +7,6 @@ a difference is one of layout or colour.
 
 import io
 import os
-import re
 from pathlib import Path
 
 from PIL import Image, ImageChops
@@ -61,8 +60,7 @@ _STILL = """
     for (const [pattern, word] of same) text = text.replace(new RegExp(pattern, "g"), word);
     walk.currentNode.data = text;
   }
-  const sheets = [...document.styleSheets].flatMap((s) => [...s.cssRules].map((r) => r.cssText));
-  return [copy.outerHTML, sheets.join("\\n")];
+  return copy.outerHTML;
 }
 """
 
@@ -73,9 +71,8 @@ def still(page: Page) -> str:
     page.set_viewport_size({"width": page.viewport_size["width"], "height": _MAX_HEIGHT})
     page.evaluate(_TWO_FRAMES)  # what comes into sight is drawn then
     page.wait_for_function(_LINES_ARE_WHOLE, timeout=20_000)
-    html, style = page.evaluate(_STILL, list(map(list, _SAME)))
-    html = re.sub(r"<link[^>]*rel=\"?stylesheet\"?[^>]*>", "", html)
-    return f"<!doctype html>{html}".replace("</head>", f"<style>{style}{_PINNED}</style></head>")
+    html = page.evaluate(_STILL, list(map(list, _SAME)))
+    return f"<!doctype html>{html}".replace("</head>", f"<style>{_PINNED}</style></head>")
 
 
 def picture(browser: Browser, document: str, scheme: str, width: int) -> Image.Image:
@@ -115,7 +112,8 @@ def compare(name: str, taken: Image.Image, folder: Path) -> None:
         REFERENCES.mkdir(exist_ok=True)
         taken.quantize(_COLOURS, kmeans=2, dither=Image.Dither.NONE).save(reference, optimize=True)
     assert reference.exists(), f"no reference: PICTURES=rewrite makes {reference}"
-    kept = Image.open(reference)
+    with Image.open(reference) as file:
+        kept = file.convert("RGB")
     differs = difference(kept, taken)
     if differs > TOLERANCE:
         taken.save(folder / f"{name}.png")
