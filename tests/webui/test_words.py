@@ -2,14 +2,17 @@
 
 import json
 import re
+from pathlib import Path
 
+import pytest
 from health_webui.words import for_script, marked, words
 
 from tests.running import ROOT
 
 WEBUI = ROOT / "webui/health_webui"
 PARTS = json.loads((WEBUI / "words.json").read_text(encoding="utf-8"))
-SOURCES = [*WEBUI.glob("*.py"), *(WEBUI / "templates").glob("*.html")]
+TEMPLATES = sorted((WEBUI / "templates").glob("*.html"))
+SOURCES = [*WEBUI.glob("*.py"), *TEMPLATES]
 DYNAMIC = {"theme", "rates"}  # a button's name and its value
 SCRIPTS = [*(ROOT / "webui/frontend/src").glob("*.js")]
 
@@ -56,3 +59,29 @@ def test_marked_words_are_code_between_backticks_and_nothing_else() -> None:
     assert marked("never_seen", events=hostile, state="b").startswith(
         "Never seen: connecting to <code>&lt;i&gt;`x`&lt;/i&gt;</code> and <code>b</code>."
     )
+
+
+_SAID = ("aria-label", "title", "placeholder", "alt", "data-label")
+_TAG = re.compile(r"<(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>")
+# A sentence begins with a capital, or has one of these between blanks.
+_PROSE = re.compile(r"^[A-Z][a-z]{3}|\s(?:ago|and|for|is|last|no|not|of|since)(?:\s|$)")
+_KEYS = {"ArrowLeft", "ArrowRight", "Escape", "Home"}  # of the keyboard
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_no_template_says_a_word_of_its_own(path: Path) -> None:
+    text = re.sub(r"{#.*?#}|{%.*?%}|{{.*?}}", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    text = text.replace("<!doctype html>", "")
+    spoken = [*_TAG.sub("\n", text).split("\n")]
+    for name in _SAID:
+        spoken += re.findall(rf'\s{name}="([^"]*)"', text)
+    assert [words for words in spoken if re.search("[A-Za-z]", words)] == []
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_no_script_says_a_word_of_its_own(path: Path) -> None:
+    text = re.sub(r"^\s*//.*$|\s// .*$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    text = re.sub(r"\$\{[^}]*\}", "", text)
+    spoken = re.findall(r"\"([^\"\n]*)\"|`([^`\n]*)`", text)
+    found = {a or b for a, b in spoken if _PROSE.search(a or b)}
+    assert found - _KEYS == set()

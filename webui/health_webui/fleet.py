@@ -197,19 +197,11 @@ class Fleet:
         if follower.replay:
             notes.append(words("note.replay"))
         if follower.refused:
-            notes.append(
-                f"Refused: {follower.client.refusal}. What it prints is for health-webui add here."
-            )
+            notes.append(words("note.refused", reason=follower.client.refusal))
         if others := self.namesakes(follower):
-            notes.append(
-                f"{len(others) + 1} collectors call themselves {follower.name}: give each a host_id"
-                " of its own."
-            )
+            notes.append(words("note.namesakes", count=len(others) + 1, name=follower.name))
         if follower.source.plaintext:
-            notes.append(
-                "Not encrypted: whoever is on the way can read and forge what this host says."
-                " Pair the two: health-collectord invite there, health-webui add here."
-            )
+            notes.append(words("note.plaintext"))
         return notes
 
     def worst_first(self) -> list[Follower]:

@@ -9,6 +9,7 @@ from health_webui.access import FORM_COOKIE, SESSION_COOKIE, Access
 from health_webui.password import MAX_PASSWORD
 from health_webui.sessions import SESSION_SECONDS
 from health_webui.tries import TooManyTries
+from health_webui.words import words
 
 _FORM_SECONDS = 12 * 3600
 
@@ -63,7 +64,7 @@ def pages(access: Access) -> Blueprint:
         if not access.needs_login:
             return _to_start()
         if not tokens.sent():
-            return form("This form was out of date. Please try again.", 400)
+            return form(words("log_in.outdated"), 400)
         password = request.form.get("password", "")[: MAX_PASSWORD + 1]
         try:
             right = access.tries.right(request.environ.get("REMOTE_ADDR", ""), password)
@@ -72,7 +73,7 @@ def pages(access: Access) -> Blueprint:
             response.headers["Retry-After"] = str(error.seconds)
             return response
         if not right:
-            return form("That is not the password.", 403)
+            return form(words("log_in.wrong"), 403)
         response = _to_start()
         _set_cookie(response, SESSION_COOKIE, access.sessions.begin(), SESSION_SECONDS)
         return response

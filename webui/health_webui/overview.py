@@ -20,6 +20,7 @@ from health_webui.catalogue import Catalogue, Metric
 from health_webui.fleet import Fleet, Follower
 from health_webui.history import TooMany
 from health_webui.sparklines import SLOT_SECONDS, Column, Track, recorded
+from health_webui.words import words
 
 _MAX_COLUMNS = 4
 _FILL_RETRY_SECONDS = 10.0
@@ -98,7 +99,7 @@ class Overview:
         reason = judged.reason
         if judged.status == "stale":  # for how long is the browser's to count
             last = verdict.judge("live", 0.0, follower.health)
-            reason = f"last known: {last.text}" if follower.health else ""
+            reason = words("hosts.last_known", text=last.text) if follower.health else ""
         seen = client.status if follower.seen else "connecting"
         figures = tuple(column.value(follower) for column in columns)
         old = self._told.get(follower.key)
@@ -209,7 +210,7 @@ def summary(rows: dict[str, Row]) -> str:
     """The heading: ``Critical: 2 critical, 1 warning, 197 healthy``."""
     found = counts(rows)
     parts = ", ".join(f"{number} {verdict.WORDS[s].lower()}" for s, number in found.items())
-    return f"{verdict.WORDS[next(iter(found))]}: {parts}" if found else "No hosts yet"
+    return f"{verdict.WORDS[next(iter(found))]}: {parts}" if found else words("hosts.none")
 
 
 def _bars(catalogue: Catalogue) -> dict[Column, Metric]:

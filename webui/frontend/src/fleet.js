@@ -4,21 +4,16 @@ import { Awake } from "./awake.js";
 import { write } from "./elements.js";
 import { format, formatNumber } from "./units.js";
 import { showVerdict } from "./verdict.js";
+import { words } from "./words.js";
 
 const STALE_AFTER_SECONDS = 3;
 const CALM_SECONDS = 5;
 const ASK_AGAIN = 1000; // milliseconds
-const WORDS = {
-  critical: "Critical",
-  warning: "Warning",
-  stale: "Stale",
-  unknown: "Unknown",
-  healthy: "Healthy",
-};
-const SEVERITY = Object.keys(WORDS); // worst first
+const SEVERITY = ["critical", "warning", "stale", "unknown", "healthy"]; // worst first
 let collator; // made when first needed: the browser loads tables for it
 const byName = (a, b) =>
   (collator ??= new Intl.Collator("en", { numeric: true })).compare(a.name, b.name);
+const word = (status) => words(`verdict.${status}`);
 const seconds = () => performance.now() / 1000;
 
 // A letter for each slot: "0" is 0 %, one on is 2 % more, a blank is a gap, which breaks the line.
@@ -63,7 +58,7 @@ class Row {
     });
     if ("status" in changed) {
       this.element.dataset.status = changed.status;
-      write(this.verdict.querySelector("span"), WORDS[changed.status]);
+      write(this.verdict.querySelector("span"), word(changed.status));
       this.verdict.querySelector("use").setAttribute("href", `#shape-${changed.status}`);
     }
     if ("silent" in changed) this.heard = seconds() - changed.silent;
@@ -78,7 +73,7 @@ class Row {
       const place = this.figures[i];
       if (!place) return;
       const text = format(figure, place.dataset.form);
-      write(place, text ?? "not known");
+      write(place, text ?? words("not_known"));
       place.classList.toggle("unknown", text === null);
     });
   }
@@ -93,11 +88,11 @@ class Row {
   // When it was last heard, by our own clock; `silent` is for how long nothing at all has come.
   age(silent) {
     const { seen } = this.data;
-    if (seen === "connecting") return "never";
+    if (seen === "connecting") return words("seen.never");
     const since = seen === "live" ? silent : seconds() - this.heard;
-    return since > STALE_AFTER_SECONDS || seen !== "live"
-      ? `${formatNumber(Math.floor(since), "seconds").replace(".00", "").replace(".0", "")} ago`
-      : "now";
+    if (since <= STALE_AFTER_SECONDS && seen === "live") return words("seen.now");
+    const long = formatNumber(Math.floor(since), "seconds").replace(".00", "").replace(".0", "");
+    return words("seen.ago", { long });
   }
 
   // What nobody sees is drawn when it comes into sight.
@@ -111,7 +106,7 @@ class Row {
   matches({ text, only }) {
     const { name, reason, status } = this.data;
     if (only && status !== only) return false;
-    return !text || `${name} ${WORDS[status]} ${reason}`.toLowerCase().includes(text);
+    return !text || `${name} ${word(status)} ${reason}`.toLowerCase().includes(text);
   }
 }
 
@@ -125,7 +120,7 @@ export class Fleet {
     this.heard = seconds();
     this.touched = -Infinity;
     this.sorted = false;
-    this.told = { status: "unknown", text: "No hosts yet" };
+    this.told = { status: "unknown", text: words("hosts.none") };
     const sight = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) {
         const row = this.rows.get(target.dataset.key);
@@ -195,8 +190,9 @@ export class Fleet {
     const stale = silent > STALE_AFTER_SECONDS;
     this.main.classList.toggle("stale", stale);
     const { status, text } = this.told;
-    const since = `Stale: no data for ${Math.floor(silent)} s; last known: ${text}`;
-    showVerdict(stale ? { status: "stale", text: since } : { status, text }, "System Health");
+    const since = words("reason.stale_known", { seconds: Math.floor(silent), word: text });
+    const shown = stale ? { status: "stale", text: `${word("stale")}: ${since}` } : { status, text };
+    showVerdict(shown, words("product"));
     for (const row of this.rows.values()) write(row.seen, row.age(silent));
     this.sort();
     return stale;
@@ -211,8 +207,8 @@ export class Fleet {
   summary() {
     const found = Object.entries(this.counts()).filter(([, number]) => number);
     if (!found.length) return this.told;
-    const parts = found.map(([status, number]) => `${number} ${WORDS[status].toLowerCase()}`);
-    return { status: found[0][0], text: `${WORDS[found[0][0]]}: ${parts.join(", ")}` };
+    const parts = found.map(([status, number]) => `${number} ${word(status).toLowerCase()}`);
+    return { status: found[0][0], text: `${word(found[0][0])}: ${parts.join(", ")}` };
   }
 
   // Rows do not move under a pointer or a finger, nor under a reader's focus, until it rests.
@@ -271,7 +267,8 @@ export class Fleet {
       number += matches;
     }
     this.main.querySelector("#nothing").hidden = number > 0;
-    if (asked) write(document.getElementById("announce"), `${number} of ${this.rows.size} hosts shown`);
+    const told = words("hosts.shown", { count: number, total: this.rows.size });
+    if (asked) write(document.getElementById("announce"), told);
   }
 }
 
