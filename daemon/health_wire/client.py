@@ -76,6 +76,7 @@ class CollectorClient:
         state: the state tree, `tree.FrozenDict`; empty before the first snapshot.
         host, epoch, seq: what the state belongs to; None, None and 0 before that.
         status: ``connecting`` until the first snapshot, then ``live`` or ``stale``.
+        reached: whether the events endpoint has ever taken a connection.
         refusal: why the collector does not let this client in, with the remedy; else None. It is
             tried again all the while: once the keys are right, it goes on.
     """
@@ -102,6 +103,7 @@ class CollectorClient:
         self.epoch: str | None = None
         self.seq = 0
         self.status: LinkStatus = "connecting"
+        self.reached = False
         self.refusal: str | None = None
         self._ended = 0  # handshakes in a row that ended without a reason
         self._broken_until = float("-inf")  # a loss before that was the link's
@@ -220,6 +222,7 @@ class CollectorClient:
                 self._broken_until = float("inf")
             elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
                 self._ended = 0
+                self.reached = True
                 self._broken_until = min(self._broken_until, self._clock() + _MENDED_SECONDS)
                 self._refused(None, updates)
                 if self.status == "stale":  # the next event need not be waited for

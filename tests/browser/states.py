@@ -169,7 +169,10 @@ def stale(tmp_path: Path) -> Iterator[Scene]:
 
 @contextmanager
 def unreachable(tmp_path: Path) -> Iterator[Scene]:
-    """Seen before; then the collector is gone, and the web process has begun anew without it."""
+    """Seen by the page; then the collector is gone, and the web process has begun anew without it.
+
+    Of the host the page alone knows: its last values stay, and it says why nobody has newer ones.
+    """
     with ExitStack() as stack:
         collector = stack.enter_context(recorded(tmp_path, "x86-server", _BUSY_IS_FINE))
         before = stack.enter_context(start_webui(tmp_path, collector))
@@ -180,14 +183,26 @@ def unreachable(tmp_path: Path) -> Iterator[Scene]:
             before.stop()
             stack.enter_context(start_webui(tmp_path, collector, args=("--port", port)))
 
-        yield Scene(before.url, verdict("never seen"), live("Healthy"), gone, interrupted=True)
+        def shows(page: Page) -> None:
+            verdict("Stale: no data for")(page)
+            said = "server began anew at"
+            expect(page.locator("#lost")).to_contain_text(said, timeout=_SETTLED_MS)
+            expect(page.locator("article.card:visible").first).to_be_visible()
+
+        yield Scene(before.url, shows, live("Healthy"), gone, interrupted=True)
 
 
 @contextmanager
 def never_seen(tmp_path: Path) -> Iterator[Scene]:
     nowhere = "ipc:///run/pi/events,ipc:///run/pi/state"
     with start_webui(tmp_path, args=("--collector", nowhere)) as webui:
-        yield Scene(webui.url, verdict("never seen"))
+
+        def shows(page: Page) -> None:
+            verdict("Unknown: never seen by this server")(page)
+            for said in ("follows this host since 20", "ipc:///run/pi/events", "Nothing has taken"):
+                expect(page.locator("main")).to_contain_text(said)
+
+        yield Scene(webui.url, shows)
 
 
 def no_pi(tmp_path: Path) -> AbstractContextManager[Scene]:

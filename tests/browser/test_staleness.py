@@ -87,8 +87,8 @@ def test_a_page_loaded_before_its_collector_fills_in_by_itself(
     events, state = f"ipc://{tmp_path}/e", f"ipc://{tmp_path}/s"
     with start_webui(tmp_path, args=("--collector", f"{events},{state}")) as webui:
         page = open_page(webui.url)
-        expect(page.locator("h1")).to_have_text("Unknown: never seen")
-        expect(page.locator("main")).to_contain_text(f"Never seen: connecting to {events}")
+        expect(page.locator("h1")).to_have_text("Unknown: never seen by this server")
+        expect(page.locator("main")).to_contain_text(f"It goes on trying {events} for events")
         with start_collector(tmp_path, "--events", events, "--state", state):
             recovers(page)
             expect(page.locator("article.card").first).to_be_visible()

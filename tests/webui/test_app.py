@@ -145,9 +145,17 @@ def test_before_a_collector_was_seen_the_page_says_where_it_looks() -> None:
     made = follower()
     made.client.host, made.catalogue = None, None
     read = text(client(made).get("/").text)
-    assert "Unknown: never seen" in read
-    places = f"{made.endpoints.events} and {made.endpoints.state}"
-    assert f"Never seen: connecting to {places}" in read
+    assert "Unknown: never seen by this server" in read
+    since = made.since.replace("T", " ")[:16]
+    assert f"follows this host since {since} UTC and has not seen it" in read
+    assert f"{made.endpoints.events} for events and {made.endpoints.state} for the state" in read
+    assert "Nothing has taken the connection" in read
+    made.client.reached = True
+    assert "takes the connection, but" in text(client(made).get("/").text)
+    made.client.refusal = "the collector asks for keys: invite"
+    refused = text(client(made).get("/").text)
+    assert "Refused: the collector asks for keys: invite" in refused
+    assert "does not let this server in" in refused
 
 
 def test_without_a_front_end_the_page_says_so() -> None:

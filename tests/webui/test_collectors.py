@@ -187,7 +187,7 @@ def test_a_collector_that_refuses_is_named_with_the_remedy(tmp_path: Path) -> No
         assert "<title>Unknown: refused by its collector" in page()
         wait_for(lambda: 'data-link="stale"' in page())
         assert "<title>Unknown: refused by its collector" in page()
-        assert 'data-refused="true"' in page()
+        assert 'data-cause="refused"' in page()
 
 
 def test_sighup_reads_the_configuration_anew(tmp_path: Path) -> None:

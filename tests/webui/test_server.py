@@ -64,7 +64,7 @@ def test_a_wrong_command_line_is_status_2(tmp_path: Path, args: tuple[str, ...])
 def test_it_ends_cleanly_within_a_second(tmp_path: Path, number: signal.Signals) -> None:
     with start_webui(tmp_path) as webui:
         with urllib.request.urlopen(webui.url, timeout=10) as response:
-            assert b"Never seen" in response.read()
+            assert b"never seen by this server" in response.read()
         begun = time.monotonic()
         assert webui.stop(number) == 0
         assert time.monotonic() - begun < 1.0

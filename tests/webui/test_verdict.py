@@ -9,7 +9,7 @@ HEALTHY = {"status": "healthy", "summary": "all checks passed"}
 @pytest.mark.parametrize(
     ("link", "health", "text"),
     [
-        ("connecting", None, "Unknown: never seen"),
+        ("connecting", None, "Unknown: never seen by this server"),
         ("live", None, "Unknown: waiting for the first verdict"),
         ("live", "nonsense", "Unknown: waiting for the first verdict"),
         ("live", {"status": "splendid"}, "Unknown: waiting for the first verdict"),

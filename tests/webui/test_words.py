@@ -56,8 +56,8 @@ def test_parts_do_not_overlap_and_values_fill_their_places() -> None:
 
 def test_marked_words_are_code_between_backticks_and_nothing_else() -> None:
     hostile = "<i>`x`</i>"
-    assert marked("never_seen", events=hostile, state="b").startswith(
-        "Never seen: connecting to <code>&lt;i&gt;`x`&lt;/i&gt;</code> and <code>b</code>."
+    assert marked("never_seen.where", events=hostile, state="b").startswith(
+        "It goes on trying <code>&lt;i&gt;`x`&lt;/i&gt;</code> for events"
     )
 
 

@@ -59,6 +59,7 @@ def create_app(
         percentage=render.percentage,
         level=render.level,
         utc=render.utc,
+        moment=render.moment,
         number=format_number,
         verdicts={status: WORDS[status] for status in SEVERITY},
         theme=_theme,

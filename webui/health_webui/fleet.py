@@ -27,6 +27,7 @@ class Follower:
         key: names it in addresses and rooms, and stays the same over restarts.
         catalogue: what it can be drawn from; None until it has told.
         time: of the newest event, by its own clock; None until there is one.
+        since: when this process began to follow it, as ISO 8601: of before that it knows nothing.
         replay: whether that event is out of a recording.
         history: answers questions about its past.
     """
@@ -45,6 +46,7 @@ class Follower:
         )
         self.catalogue: Catalogue | None = None
         self.time: str | None = None
+        self.since = datetime.now(UTC).isoformat(timespec="seconds")
         self.replay = False
         self.history = History(self.client, self._charted, clock)
 
@@ -57,6 +59,13 @@ class Follower:
     def seen(self) -> bool:
         """Whether there is anything to draw."""
         return self.client.host is not None and self.catalogue is not None
+
+    @property
+    def cause(self) -> str:
+        """Why there is nothing newer to draw, as far as the connection tells; else empty."""
+        if self.refused:
+            return "refused"
+        return "" if self.seen else "silent" if self.client.reached else "unconnected"
 
     @property
     def name(self) -> str:
@@ -100,7 +109,8 @@ class Follower:
             "seq": client.seq,
             "time": self.time,
             "page": self.catalogue.fingerprint if self.seen and self.catalogue else None,
-            "refused": self.refused,
+            "cause": self.cause,
+            "since": self.since,
             "replay": self.replay,
             "link": self.link(),
             "state": client.state if self.seen else {},

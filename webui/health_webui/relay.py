@@ -94,6 +94,7 @@ class Relay:
         self._describe_at: float | None = 0.0
         self._described_epoch: str | None = None
         self._refusal: str | None = None
+        self._cause = follower.cause
 
     def run(self) -> None:
         """Forwards for ever."""
@@ -108,6 +109,9 @@ class Relay:
         if self._buffer and self._clock() >= self._due:
             self._flush()
         self._describe()
+        if self._cause != self._follower.cause:
+            self._cause = self._follower.cause
+            self._announce()
 
     def _take(self, update: Update) -> None:
         match update:

@@ -35,8 +35,9 @@ export const followHost = (socket, page) => {
 
   const start = async (snapshot) => {
     if (snapshot.error || page.isOutdated(snapshot)) return location.reload();
-    const { page: drawn, refused } = main().dataset;
-    if ((snapshot.page ?? "") !== drawn || String(snapshot.refused) !== refused) {
+    const { page: drawn, cause } = main().dataset;
+    if (drawn && !snapshot.page && snapshot.cause !== "refused") return host.orphan(snapshot);
+    if ((snapshot.page ?? "") !== drawn || snapshot.cause !== cause) {
       if (!(await page.redraw())) return setTimeout(ask, ASK_AGAIN);
       host.charts?.close();
       host = new Host(main());

@@ -25,6 +25,7 @@ export class Host {
     this.health = null;
     this.charts = null;
     this.skew = new Skew();
+    for (const time of main.querySelectorAll("time")) write(time, dateAndClock(new Date(time.dateTime)));
     const plan = document.getElementById("plan");
     this.plan = plan ? JSON.parse(plan.textContent) : { ranges: [], metrics: [] };
     const absent = new Map(
@@ -47,6 +48,7 @@ export class Host {
   // The whole state, on every start and every new start.
   snapshot({ host, link, state, time, replay }) {
     this.replay = replay;
+    document.getElementById("lost").hidden = true;
     if (host) this.name = host;
     if (time) this.now = new Date(time);
     write(document.getElementById("host"), this.name);
@@ -94,6 +96,16 @@ export class Host {
   // Nothing that is shown has been checked for that many seconds.
   lose(seconds) {
     this.heard = performance.now() - seconds * 1000;
+    this.judge();
+  }
+
+  // The server has begun anew and has not seen the host that is shown here: of it this page alone
+  // knows, and goes on to show it as what it is, past.
+  orphan({ since }) {
+    this.link = "stale";
+    const notice = document.getElementById("lost");
+    notice.hidden = false;
+    write(notice, words("lost", { time: dateAndClock(new Date(since)) }));
     this.judge();
   }
 
@@ -146,7 +158,7 @@ export class Host {
     const key = link === "live" && this.replay ? "replay" : link;
     write(label, words(`link.${key}`, { time, seconds: Math.floor(silent) }));
     label.parentElement.dataset.status = link;
-    const refused = this.main.dataset.refused === "true";
+    const refused = this.main.dataset.cause === "refused";
     const verdict = judge(refused ? "refused" : link, silent, this.health);
     showVerdict(verdict, this.name);
     return link;
