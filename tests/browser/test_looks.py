@@ -23,14 +23,14 @@ def test_the_chosen_colours_outlast_the_page_and_come_from_the_server(
     page.get_by_role("button", name="Colours: auto").click()
     light = background(page)
     assert light != dark
-    assert 'data-theme="light"' in page.request.get(webui.url).text()
+    assert '<html lang="en" data-theme="light">' in page.request.get(webui.url).text()
     page.reload()
     wait_for_ticks(page, 1)
     assert background(page) == light
     page.get_by_role("button", name="Colours: light").click()
     page.get_by_role("button", name="Colours: dark").click()
     expect(page.get_by_role("button", name="Colours: auto")).to_be_visible()
-    assert "data-theme" not in page.request.get(webui.url).text()
+    assert '<html lang="en">' in page.request.get(webui.url).text()
 
 
 def test_the_wall_is_dark_large_and_left_again(open_page: Open, webui: Running, axe: str) -> None:

@@ -13,6 +13,7 @@ import { words } from "./words.js";
 const HEIGHT = 148;
 const COLOURS = 8;
 const MOST_BANDS = 4;
+const LEAST_MOVE = 2; // pixels: a live chart that has moved by less is not drawn anew
 
 // Sums from the bottom up; unknown only where every part is.
 const stack = (columns) => {
@@ -38,7 +39,7 @@ let count = 0;
 export class Chart {
   // `on`: zoom(from, to), live(), point(time or null).
   constructor(place, declared, on) {
-    Object.assign(this, { declared, on, plot: null, drawn: [], shown: "", at: null, view: null });
+    Object.assign(this, { declared, on, plot: null, drawn: [], shown: "", at: null, view: null, drawnTo: 0 });
     const { title } = declared;
     this.id = `chart-${(count += 1)}`;
     this.canvas = make("div", { className: "plot" });
@@ -98,8 +99,8 @@ export class Chart {
   }
 
   // `view`: the track, from and to, whether its points are ranges (coarse), the window in words,
-  // and the names of all series of which something is known.
-  draw(view, label) {
+  // and the names of all series of which something is known. `calmly`: nothing but time has gone on.
+  draw(view, label, calmly = false) {
     this.view = view;
     const lines = this.lines();
     // A chart without a single figure says nothing that its tile does not say better.
@@ -108,11 +109,20 @@ export class Chart {
     if (label) this.describe();
     if (!this.inSight && this.plot && !label) return;
     const shown = JSON.stringify([view.coarse, lines.map((line) => line.name)]);
-    if (shown !== this.shown || !this.plot) this.rebuild(lines, shown);
-    const columns = this.columns();
-    this.plot.setData([view.track.t, ...this.data(columns)]);
+    const same = shown === this.shown && this.plot !== null;
+    if (!same) this.rebuild(lines, shown);
+    if (!(same && calmly && this.hasHardlyMoved())) {
+      this.plot.setData([view.track.t, ...this.data(this.columns())]);
+      this.drawnTo = view.to;
+    }
     this.values();
     if (!this.table.hidden) this.tabulate();
+  }
+
+  hasHardlyMoved() {
+    const { from, to } = this.view;
+    const pixels = ((to - this.drawnTo) / (to - from)) * this.plot.width;
+    return pixels >= 0 && pixels < LEAST_MOVE;
   }
 
   column(name) {

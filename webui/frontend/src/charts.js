@@ -45,7 +45,10 @@ export class Charts {
     this.section.hidden = this.charts.length === 0;
     this.window = new Window(this.section, ranges, () => this.now, () => this.turned());
     this.traces = new Traces(document, this.byName);
-    this.forget = () => this.charts.forEach(([, chart]) => chart.forget());
+    this.forget = () => {
+      this.charts.forEach(([, chart]) => chart.forget());
+      this.traces.draw(this.now, LIVE_SECONDS, true);
+    };
     this.freshen = () => this.charts.forEach(([, chart]) => chart.sight(true));
     addEventListener("themechange", this.forget);
     addEventListener("beforeprint", this.freshen);
@@ -80,7 +83,7 @@ export class Charts {
     for (const [state, { track }] of this.live) track.fill(own(series, state));
     if (!this.window.isPlain) await this.load();
     this.described = 0;
-    this.draw(this.now);
+    this.draw(this.now, true);
   }
 
   // The window is another one: what is there is drawn at once, the rest when it has come.
@@ -116,7 +119,7 @@ export class Charts {
   draw(now, anew = false) {
     this.now = now;
     if (document.hidden) return;
-    this.traces.draw(now, LIVE_SECONDS);
+    this.traces.draw(now, LIVE_SECONDS, anew);
     const { live } = this.window;
     if (!live && !anew) return;
     const { from, to } = this.window.bounds(now);
@@ -133,7 +136,7 @@ export class Charts {
       const { track } = this.live.get(state);
       const loaded = this.loaded?.get(state);
       if (!known.has(state)) known.set(state, new Set([...track.known(), ...(loaded?.known() ?? [])]));
-      chart.draw({ ...common, track: loaded ?? track, names: known.get(state) }, label);
+      chart.draw({ ...common, track: loaded ?? track, names: known.get(state) }, label, !anew);
     }
     this.say();
   }

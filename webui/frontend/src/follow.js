@@ -103,7 +103,7 @@ export const followHost = (socket, page) => {
       socket.io.engine.close();
     }
   };
-  setInterval(check, 250);
+  setInterval(check, 500);
   document.addEventListener("visibilitychange", check);
   switchRates(document.getElementById("rates"), () => host.again());
   offerWall(document.getElementById("wall"));

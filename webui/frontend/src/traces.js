@@ -3,6 +3,7 @@
 import { css } from "./elements.js";
 
 const INSET = 1.5;
+const LEAST_MOVE = 1; // pixels: one that has moved by less is not drawn anew
 
 export class Traces {
   // `metrics` maps metric names to their tracks.
@@ -11,15 +12,23 @@ export class Traces {
     this.metrics = metrics;
     this.sizes = new WeakMap(); // to ask a canvas for its size would lay the page out each time
     this.observer = new ResizeObserver((entries) => {
-      for (const { target, contentRect } of entries) this.sizes.set(target, contentRect);
+      for (const { target, contentRect } of entries) {
+        this.sizes.set(target, contentRect);
+        this.drawn.delete(target);
+      }
     });
+    this.drawn = new WeakMap(); // up to when each canvas has been drawn
   }
 
-  draw(now, span) {
+  // `anew`: even those that have hardly moved.
+  draw(now, span, anew = false) {
     const ink = css("--ink");
     for (const canvas of this.root.querySelectorAll("canvas.trace")) {
+      const width = this.sizes.get(canvas)?.width;
+      const moved = ((now - (this.drawn.get(canvas) ?? -Infinity)) / span) * width;
+      if (!anew && moved >= 0 && moved < LEAST_MOVE) continue;
       const found = this.metrics.get(canvas.closest("[data-metric]")?.dataset.metric);
-      if (found && this.sizes.get(canvas)?.width) this.one(canvas, found.track, now, span, ink);
+      if (found && width) this.one(canvas, found.track, now, span, ink);
       else if (!this.sizes.has(canvas)) this.observer.observe(canvas);
     }
   }
@@ -29,6 +38,7 @@ export class Traces {
     const key = rows ? canvas.closest("[data-key]").dataset.key : null;
     const column = track.columns.get(rows ? `${rows}[${key}].${field}` : field);
     if (!column) return;
+    this.drawn.set(canvas, now);
     const ratio = devicePixelRatio || 1;
     const size = this.sizes.get(canvas);
     const width = Math.round(size.width * ratio);
