@@ -1,6 +1,10 @@
+from collections import Counter
+
+import pytest
 from health_webui.collectors import Source
 from health_webui.config import Endpoints
 from health_webui.fleet import Fleet, chart_series
+from health_webui.overview import Overview
 
 from tests.webui.sample import HOSTILE, follower
 
@@ -27,6 +31,25 @@ def test_a_collector_is_found_by_key_and_by_host() -> None:
     assert fleet.find("nobody") is None
     assert first.key != second.key
     fleet.close()
+
+
+def test_what_is_said_of_many_hosts_takes_no_longer_for_each_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = Fleet([])
+    made.followers = tuple(follower(host=f"h{n % 40}") for n in range(80))
+    counted: list[int] = []
+    count = Fleet.hosts
+
+    def hosts(fleet: Fleet) -> Counter[str]:
+        counted.append(1)
+        return count(fleet)
+
+    monkeypatch.setattr(Fleet, "hosts", hosts)
+    rows = Overview(made).rows()
+    assert len(made.worst_first()) == len(rows) == 80
+    assert len(counted) == 2, "the hosts are counted once for each list"
+    assert all("2 collectors call themselves" in row.notes[0] for row in rows.values())
 
 
 def test_a_snapshot_has_no_page_before_there_is_a_catalogue() -> None:

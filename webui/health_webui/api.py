@@ -4,6 +4,7 @@ A host is named by its id, or by the key that this process knows it by, which is
 two hosts have one id. Nothing can be changed here. Errors are ``{"error", "message"}``.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -73,17 +74,17 @@ def routes(fleet: Fleet) -> Blueprint:
             raise Refused(409, "ambiguous", f"{len(same)} hosts have that id; their keys: {keys}")
         raise Refused(404, protocol.NOT_FOUND, "no host of that name is followed here")
 
-    def summary(follower: Follower) -> dict[str, Any]:
+    def summary(follower: Follower, hosts: Counter[str] | None = None) -> dict[str, Any]:
         judged = follower.verdict()
         return {
             "id": follower.client.host,
             "key": follower.key,
-            "name": fleet.name_of(follower),
+            "name": fleet.name_of(follower, hosts),
             "verdict": judged.status,
             "reason": judged.reason,
             "link": follower.link(),
             "last_seen": follower.last_seen,
-            "notes": fleet.notes(follower),
+            "notes": fleet.notes(follower, hosts),
         }
 
     @blueprint.get("/api/v1/openapi.json")
@@ -93,7 +94,8 @@ def routes(fleet: Fleet) -> Blueprint:
     @blueprint.get("/api/v1/hosts")
     @_answer
     def hosts() -> dict[str, Any]:
-        return {"hosts": [summary(f) for f in fleet.worst_first()]}
+        names = fleet.hosts()
+        return {"hosts": [summary(f, names) for f in fleet.worst_first()]}
 
     @blueprint.get("/api/v1/hosts/<name>")
     @_answer

@@ -5,6 +5,7 @@ Nothing here is state that matters: after a restart the collectors tell it all a
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -154,6 +155,11 @@ def rows_of(sample: Any, field: str) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
+def _namesakes(follower: Follower, hosts: Counter[str]) -> int:
+    """How many call themselves as this one does, itself among them."""
+    return hosts[follower.client.host] if follower.client.host else 0
+
+
 class Fleet:
     """All followed collectors, in the order of the configuration."""
 
@@ -190,33 +196,35 @@ class Fleet:
         by_host = [f for f in self.followers if f.client.host == name]
         return next(by_key, None) or (by_host[0] if len(by_host) == 1 else None)
 
-    def namesakes(self, follower: Follower) -> list[Follower]:
-        """The others that call themselves as this one does."""
-        host = follower.client.host
-        return [f for f in self.followers if host and f is not follower and f.client.host == host]
+    def hosts(self) -> Counter[str]:
+        """How many collectors call themselves so; asked once for a whole list."""
+        return Counter(f.client.host for f in self.followers if f.client.host)
 
-    def name_of(self, follower: Follower) -> str:
+    def name_of(self, follower: Follower, hosts: Counter[str] | None = None) -> str:
         """Its name, with its place where others have the same."""
-        if not self.namesakes(follower):
+        if _namesakes(follower, self.hosts() if hosts is None else hosts) < 2:
             return follower.name
         return f"{follower.name} ({follower.source.label or follower.endpoints.events})"
 
-    def notes(self, follower: Follower) -> list[str]:
+    def notes(self, follower: Follower, hosts: Counter[str] | None = None) -> list[str]:
         """What is to be said of the link to a collector, with the remedy."""
         notes = []
         if follower.replay:
             notes.append(words("note.replay"))
         if follower.refused:
             notes.append(words("note.refused", reason=follower.client.refusal))
-        if others := self.namesakes(follower):
-            notes.append(words("note.namesakes", count=len(others) + 1, name=follower.name))
+        same = _namesakes(follower, self.hosts() if hosts is None else hosts)
+        if same > 1:
+            notes.append(words("note.namesakes", count=same, name=follower.name))
         if follower.source.plaintext:
             notes.append(words("note.plaintext"))
         return notes
 
     def worst_first(self) -> list[Follower]:
-        order = verdict.SEVERITY.index
-        return sorted(self.followers, key=lambda f: (order(f.verdict().status), self.name_of(f)))
+        order, hosts = verdict.SEVERITY.index, self.hosts()
+        return sorted(
+            self.followers, key=lambda f: (order(f.verdict().status), self.name_of(f, hosts))
+        )
 
     def close(self) -> None:
         for follower in self.followers:

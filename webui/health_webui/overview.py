@@ -86,15 +86,13 @@ class Overview:
     def rows(self) -> dict[str, Row]:
         """Every host's row by its follower's key, worst first."""
         columns = self.columns
-        names = Counter(f.client.host for f in self._fleet.followers)
+        names = self._fleet.hosts()
         found = {f.key: self._row(f, columns, names) for f in self._fleet.followers}
         order = verdict.SEVERITY.index
         ranked = sorted(found.items(), key=lambda kr: (order(kr[1].status), natural(kr[1].name)))
         return dict(ranked)
 
-    def _row(
-        self, follower: Follower, columns: tuple[Column, ...], names: Counter[str | None]
-    ) -> Row:
+    def _row(self, follower: Follower, columns: tuple[Column, ...], names: Counter[str]) -> Row:
         judged, client = follower.verdict(), follower.client
         reason = judged.reason
         if judged.status == "stale":  # for how long is the browser's to count
@@ -104,12 +102,11 @@ class Overview:
         figures = tuple(column.value(follower) for column in columns)
         old = self._told.get(follower.key)
         since = old.since if old and old.seen == seen else self._clock() - client.silent_seconds
-        alone = names[client.host] < 2
         return Row(
-            name=follower.name if alone else self._fleet.name_of(follower),
+            name=self._fleet.name_of(follower, names),
             status=judged.status,
             reason=reason,
-            notes=tuple(self._fleet.notes(follower)),
+            notes=tuple(self._fleet.notes(follower, names)),
             seen=seen,
             since=since if seen == "stale" else 0.0,
             figures=figures,

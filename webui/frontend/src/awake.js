@@ -2,7 +2,7 @@
 
 const SLEPT_SECONDS = 3;
 
-export class Awake {
+class Awake {
   constructor() {
     this.note();
   }
@@ -20,3 +20,15 @@ export class Awake {
     return passed > SLEPT_SECONDS ? passed : 0;
   }
 }
+
+// To be asked before anything that comes is taken: after a sleep nothing is known until all has
+// been asked for anew. `lose` is told for how many seconds, and what is on its way comes to nothing.
+export const waking = (socket, lose) => {
+  const awake = new Awake();
+  return () => {
+    const slept = awake.slept();
+    if (!slept) return;
+    lose(slept);
+    if (socket.connected) socket.io.engine.close();
+  };
+};

@@ -1,6 +1,6 @@
 // The list of all hosts: writes what has changed, judges its freshness, sorts it calmly, sifts it.
 
-import { Awake } from "./awake.js";
+import { waking } from "./awake.js";
 import { write } from "./elements.js";
 import { format, formatNumber } from "./units.js";
 import { showVerdict } from "./verdict.js";
@@ -278,16 +278,10 @@ export const followFleet = (socket, { redraw, isOutdated }) => {
   const sift = { text: "", only: null };
   let fleet = new Fleet(main(), sift);
   let current = false; // whether what comes goes on from what is shown
-  const awake = new Awake();
-
-  // After a sleep nothing is known until all has been asked for anew.
-  const wake = () => {
-    const slept = awake.slept();
-    if (!slept) return;
+  const wake = waking(socket, (slept) => {
     current = false;
     fleet.heard = Math.min(fleet.heard, seconds() - slept);
-    if (socket.connected) socket.io.engine.close();
-  };
+  });
 
   const start = async (answer) => {
     if (isOutdated(answer)) return location.reload();

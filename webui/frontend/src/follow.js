@@ -1,6 +1,6 @@
 // Follows one host: snapshot, then frames; history for its charts; again after every interruption.
 
-import { Awake } from "./awake.js";
+import { waking } from "./awake.js";
 import { Host } from "./host.js";
 import { switchRates } from "./preferences.js";
 import { offerWall } from "./wall.js";
@@ -22,16 +22,10 @@ export const followHost = (socket, page) => {
   let framed = false;
   let reconnected = performance.now();
   let current = false; // whether what comes goes on from what is shown
-  const awake = new Awake();
-
-  // After a sleep nothing is known until the state has been asked for anew.
-  const wake = () => {
-    const slept = awake.slept();
-    if (!slept) return;
+  const wake = waking(socket, (slept) => {
     current = false;
     host.lose(slept);
-    if (socket.connected) socket.io.engine.close();
-  };
+  });
 
   const start = async (snapshot) => {
     if (snapshot.error || page.isOutdated(snapshot)) return location.reload();
