@@ -60,6 +60,8 @@ def test_dragging_across_one_chart_zooms_all_and_a_double_click_goes_back(
 
 def test_keys_zoom_move_and_go_back(open_page: Open, webui: Running) -> None:
     page = drawn(open_page(webui.url))
+    page.keyboard.press("+")  # WCAG 2.1.4: a character does nothing without the focus
+    expect(page.get_by_role("button", name="Back to live")).to_be_hidden()
     page.get_by_role("button", name="5 min").focus()
     page.keyboard.press("+")
     before = stands_still(page)

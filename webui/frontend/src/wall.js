@@ -65,9 +65,10 @@ export const offerWall = (button) => {
       begun = performance.now();
     });
   }
-  addEventListener("keydown", (event) => {
-    const typing = event.target.closest?.("input, textarea, select");
-    if (event.key === "w" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) toggle();
+  // Full screen ends by that key by itself; a wall without it does so too. No letter does anything:
+  // who speaks to the machine instead of typing would do it unawares.
+  addEventListener("keydown", ({ key }) => {
+    if (key === "Escape" && root.classList.contains("wall")) turn(false);
   });
   document.addEventListener("fullscreenchange", () => {
     if (!document.fullscreenElement && root.classList.contains("wall")) turn(false);

@@ -93,7 +93,9 @@ export class Window {
 
   key(event) {
     const focused = document.activeElement;
-    const here = this.section.contains(focused) || focused === document.body || focused.id === "main";
+    // Characters, which may be meant for something else, only where the charts have the focus.
+    const inside = this.section.contains(focused);
+    const here = inside || (event.key.length > 1 && (focused === document.body || focused.id === "main"));
     if (event.ctrlKey || event.altKey || event.metaKey || !here) return;
     const { from, to } = this.bounds(this.now());
     const span = to - from;
