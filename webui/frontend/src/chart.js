@@ -37,9 +37,11 @@ const alone = (plot, series) => {
 let count = 0;
 
 export class Chart {
+  // `said`: the series in the same unit that the metric's charts without rows draw.
   // `on`: zoom(from, to), live(), point(time or null).
-  constructor(place, declared, on) {
-    Object.assign(this, { declared, on, plot: null, drawn: [], shown: "", at: null, view: null, drawnTo: 0 });
+  constructor(place, declared, said, on) {
+    Object.assign(this, { declared, said, on, plot: null, drawn: [], shown: "", at: null });
+    Object.assign(this, { view: null, drawnTo: 0 });
     const { title } = declared;
     this.id = `chart-${(count += 1)}`;
     this.canvas = make("div", { className: "plot" });
@@ -104,7 +106,9 @@ export class Chart {
     this.view = view;
     const lines = this.lines();
     // A chart without a single figure says nothing that its tile does not say better.
-    this.figure.hidden = lines.length === 0;
+    // One row by itself repeats what the chart of the whole says.
+    const repeats = lines.length === 1 && this.said.some((name) => view.names.has(name));
+    this.figure.hidden = lines.length === 0 || repeats;
     if (this.figure.hidden) return;
     if (label) this.describe();
     if (!this.inSight && this.plot && !label) return;

@@ -40,7 +40,11 @@ export class Charts {
       const track = new Track(interval, LIVE_SECONDS);
       this.live.set(state, { interval, charts, traced, track });
       this.byName.set(name, this.live.get(state));
-      for (const declared of charts) this.charts.push([state, new Chart(place, declared, on)]);
+      for (const declared of charts) {
+        const whole = charts.filter(({ rows, unit }) => declared.rows && !rows && unit === declared.unit);
+        const said = whole.flatMap(({ series }) => series.map((each) => each.name));
+        this.charts.push([state, new Chart(place, declared, said, on)]);
+      }
     }
     this.section.hidden = this.charts.length === 0;
     this.window = new Window(this.section, ranges, () => this.now, () => this.turned());
