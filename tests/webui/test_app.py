@@ -231,6 +231,19 @@ def test_only_logging_in_and_out_is_more_than_looking() -> None:
     assert methods <= {"GET", "HEAD", "OPTIONS", "POST"}
 
 
+def test_the_first_response_has_the_rates_that_the_reader_chose() -> None:
+    made = follower({**STATE, "x": {"y": 125_000}})
+    field = {"name": "y", "kind": "gauge", "unit": "bytes_per_second"}
+    described = {"name": "x", "state": "x", "fields": [field], "card": {"kind": "figures"}}
+    made.catalogue = catalogue.parse({"metrics": [described | {"card": {"lines": ["y"]}}]})
+    asked = client(made).application.test_client(use_cookies=False)
+    for cookie, drawn in (("bits", "1.00 Mbit/s"), ("no", "122 KiB/s"), (None, "122 KiB/s")):
+        headers = {"Cookie": f"health-rates={cookie}"} if cookie else {}
+        page = asked.get("/", headers=headers).text
+        assert drawn in page
+        assert ('data-rates="bits"' in page) is (cookie == "bits")
+
+
 def test_the_first_response_has_the_colours_that_the_reader_chose() -> None:
     asked = client(follower()).application.test_client(use_cookies=False)
     for chosen, drawn in (("dark", True), ("light", True), ('"><script>', False), ("", False)):

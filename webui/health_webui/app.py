@@ -33,7 +33,7 @@ from health_webui.assets import Assets
 from health_webui.fleet import Fleet, Follower
 from health_webui.overview import Overview, counts, summary
 from health_webui.plan import plan
-from health_webui.units import format_number
+from health_webui.units import format_number, in_bits
 from health_webui.verdict import SEVERITY, WORDS, coverage, problems
 from health_webui.words import for_script, marked, words
 
@@ -63,6 +63,7 @@ def create_app(
         number=format_number,
         verdicts={status: WORDS[status] for status in SEVERITY},
         theme=_theme,
+        bits=in_bits.get,
         words=words,
         marked=marked,
         script_words=for_script(),
@@ -72,6 +73,7 @@ def create_app(
     _add_pages(app, fleet, overview)
     app.register_blueprint(api.routes(fleet))
     _add_static(app, assets)
+    app.before_request(_take_rates)
     app.after_request(_finish)
     app.register_error_handler(HTTPException, _error)
     sockets = _sockets(app, fleet, assets, overview)
@@ -83,6 +85,11 @@ def _theme() -> str:
     """The colour scheme that the reader has chosen, as the page's script remembers it."""
     chosen = request.cookies.get("health-theme", "")
     return chosen if chosen in _THEMES else ""
+
+
+def _take_rates() -> None:
+    """Network rates in what the reader has chosen, as the page's script remembers it."""
+    in_bits.set(request.cookies.get("health-rates") == "bits")
 
 
 def _add_pages(app: Flask, fleet: Fleet, overview: Overview) -> None:

@@ -4,6 +4,7 @@ At most three significant digits. A value that is not known has no text here: th
 """
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from decimal import ROUND_HALF_UP, Decimal
 
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -57,6 +58,10 @@ def _seconds(value: float) -> str:
     return f"{whole} s"
 
 
+# Whether the reader of what is being written has chosen bits per second, as `units.js` knows it.
+in_bits: ContextVar[bool] = ContextVar("in_bits", default=False)
+_BITS_PER_BYTE = 8
+
 _FORMATS: dict[str, Callable[[float], str]] = {
     "percent": _percent,
     "count": _count,
@@ -78,4 +83,6 @@ def format_number(value: float, unit: str | None) -> str:
     >>> format_number(24589934592, "bytes")
     '22.9 GiB'
     """
+    if unit == "bytes_per_second" and in_bits.get():
+        value, unit = value * _BITS_PER_BYTE, "bits_per_second"
     return _FORMATS.get(unit or "", _count)(value)
