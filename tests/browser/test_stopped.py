@@ -2,6 +2,7 @@
 
 import re
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import _ARGUMENTS
+from tests.browser.test_live import wait_for_ticks
 from tests.process.loud import LoudCollector
 from tests.running import Running, start_webui, wait_for
 
@@ -43,6 +45,67 @@ def chromium_of(others: set[int]) -> list[psutil.Process]:
     """The browsers' processes below this one, but for those."""
     children = psutil.Process().children(recursive=True)
     return [child for child in children if child.pid not in others and "chrom" in child.name()]
+
+
+# The time of each frame that is shown as live, and how old it is by the machine's clock just then.
+_HOW_OLD = """
+() => {
+  window.ages = [];
+  const label = document.getElementById("link");
+  new MutationObserver(() => {
+    const time = label.textContent.match(/^Live (\\d+):(\\d+):(\\d+)/);
+    if (time) window.ages.push(Date.now() - new Date().setHours(...time.slice(1), 0));
+  }).observe(label, { characterData: true, childList: true, subtree: true });
+}
+"""
+# The clock that a page counts with stands still while the machine sleeps; this one does likewise.
+_STANDS_STILL = """
+() => {
+  const real = performance.now.bind(performance);
+  let last = Date.now();
+  let gone = 0;
+  performance.now = () => {
+    const now = Date.now();
+    if (now - last > 2000) gone += now - last;
+    last = now;
+    return real() - gone;
+  };
+}
+"""
+ASLEEP_SECONDS = 6.0
+
+
+@pytest.mark.parametrize("stands_still", [False, True])
+def test_a_woken_page_never_shows_what_is_old_as_live(
+    browser: Browser,
+    tmp_path: Path,
+    collector: Running,
+    request: pytest.FixtureRequest,
+    stands_still: bool,
+) -> None:
+    """The page alone is stopped: what comes meanwhile waits in the browser's network process."""
+    others = {process.pid for process in chromium_of(set())}
+    page: Page = request.getfixturevalue("page")
+    with start_webui(tmp_path, collector) as web:
+        page.goto(web.url)
+        if stands_still:
+            page.evaluate(_STANDS_STILL)
+        wait_for_ticks(page, 2)
+        page.evaluate(_HOW_OLD)
+        wait_for_ticks(page, 2)
+        asleep = [p for p in chromium_of(others) if "--type=renderer" in p.cmdline()]
+        assert asleep
+        for process in asleep:
+            process.send_signal(signal.SIGSTOP)
+        try:
+            time.sleep(ASLEEP_SECONDS)  # nothing can be waited for: it is the sleep
+        finally:
+            for process in asleep:
+                process.send_signal(signal.SIGCONT)
+        wait_for_ticks(page, 2)
+        ages = page.evaluate("window.ages")
+        assert len(ages) >= 4
+        assert max(ages) < 3000
 
 
 def test_it_is_closed_at_a_bound_and_comes_back_with_the_newest_state(
