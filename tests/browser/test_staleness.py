@@ -50,8 +50,14 @@ def test_a_stopped_collector_is_stale_until_it_goes_on(
     )
     fresh = open_page(webui.url, script=False)
     expect(fresh.locator("h1")).to_contain_text("Stale: no data for")
+    late = open_page(webui.url)
+    expect(late.locator("h1")).to_contain_text("Stale: no data for")
+    expect(late.locator("#no-charts")).to_contain_text("Charts come back with the collector.")
     collector.send(signal.SIGCONT)
     recovers(page)
+    recovers(late)
+    expect(late.locator("figure.chart:not([hidden])").first).to_be_visible()
+    expect(late.locator("#no-charts")).to_be_hidden()
 
 
 def test_a_killed_collector_is_stale_until_it_is_back(open_page: Open, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import { waking } from "./awake.js";
 import { Host } from "./host.js";
 import { switchRates } from "./preferences.js";
 import { offerWall } from "./wall.js";
+import { words } from "./words.js";
 
 const RECONNECT_AFTER_SECONDS = 6;
 // Milliseconds. The figures go first: charts are asked for after the first frame.
@@ -39,6 +40,7 @@ export const followHost = (socket, page) => {
     host.snapshot(snapshot);
     current = true;
     if (host.link === "live") fillCharts(framed ? CHARTS_DELAY : CHARTS_LATEST);
+    else if (!host.charts) host.missCharts(words("charts.silent"));
     return undefined;
   };
 
@@ -62,7 +64,9 @@ export const followHost = (socket, page) => {
         const { Charts } = await import(new URL(page.charts, page.base));
         wanted.charts ??= new Charts(wanted.plan, history);
         await wanted.charts.refill(wanted.now / 1000);
-      } catch {
+        wanted.missCharts("");
+      } catch (error) {
+        if (!host.charts) host.missCharts(error.message);
         if (socket.connected && host.link === "live") fillCharts(CHARTS_AGAIN);
       }
     }, delay);

@@ -109,6 +109,14 @@ export class Host {
     this.judge();
   }
 
+  // In the charts' place: why there are none. Without a reason there are.
+  missCharts(reason) {
+    const place = document.getElementById("no-charts");
+    if (!place) return;
+    place.hidden = !reason;
+    if (reason) write(place, words("charts.none", { reason }));
+  }
+
   showHealth() {
     write(document.getElementById("coverage"), coverage(this.health?.checks));
     this.problems.show(this.health?.problems ?? [], this.now);
