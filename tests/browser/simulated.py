@@ -21,6 +21,7 @@ import zmq
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 RECORDED = "x86-server"
+FULL = 900  # that host has nine full file systems
 FROZEN = datetime(2026, 1, 1, 12, 0, tzinfo=UTC).timestamp()
 TROUBLES = {
     3: ("warning", "memory", "used_percent", 91.4, 85, "memory 91.4 %"),
@@ -108,6 +109,8 @@ class Host:
 
     def health(self) -> dict[str, Any]:
         checks = {"known": 12, "total": 12, "not_applicable": 6}
+        if self.number == FULL:
+            return self.full(checks)
         if self.trouble is None:
             return {"status": "healthy", "summary": "healthy", "problems": [], "checks": checks}
         severity, metric, field, value, threshold, reason = self.trouble
@@ -115,6 +118,14 @@ class Host:
         since = datetime.fromtimestamp(FROZEN - 720, UTC).isoformat().replace("+00:00", "Z")
         problem |= {"threshold": threshold, "severity": severity, "since": since, "reason": reason}
         return {"status": severity, "summary": reason, "problems": [problem], "checks": checks}
+
+    def full(self, checks: dict[str, int]) -> dict[str, Any]:
+        since = datetime.fromtimestamp(FROZEN - 720, UTC).isoformat().replace("+00:00", "Z")
+        problem = {"metric": "disk", "field": "used_percent", "value": 98.2, "threshold": 97}
+        problem |= {"severity": "critical", "since": since}
+        rows = [f"/srv/{letter}" for letter in "abcdefghi"]
+        found = [problem | {"row": row, "reason": f"disk {row} 98.2 %"} for row in rows]
+        return {"status": "critical", "summary": "disks", "problems": found, "checks": checks}
 
     def state(self) -> dict[str, Any]:
         tree: dict[str, Any] = {"health": self.health(), "collector": {"metrics": {}}}

@@ -9,6 +9,9 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
+from tests.browser.simulated import FULL
+from tests.browser.states import recorded, simulated
+from tests.browser.test_accessibility import violations
 from tests.browser.test_live import wait_for_ticks
 from tests.running import ROOT, Running, start_collector, start_webui
 
@@ -87,6 +90,36 @@ def test_ranges_are_those_that_the_collector_keeps(open_page: Open, webui: Runni
     expect(page.locator("#window")).to_contain_text("Last 1 h")
     expect(ranges.nth(1)).to_have_attribute("aria-pressed", "true")
     wait_for_ticks(page, 1)
+
+
+def test_one_sensor_has_one_chart(open_page: Open, tmp_path: Path) -> None:
+    with recorded(tmp_path, "pizero") as collector, start_webui(tmp_path, collector) as webui:
+        page = drawn(open_page(webui.url))
+        expect(page.locator("figure.chart h3", has_text="CPU temperature")).to_be_visible()
+        expect(page.locator("figure.chart h3", has_text="Temperatures")).to_be_hidden()
+
+
+def test_many_problems_of_one_kind_are_one_drawn_and_live(
+    open_page: Open, tmp_path: Path, axe: str
+) -> None:
+    with simulated(tmp_path, FULL) as (_, args), start_webui(tmp_path, args=args) as webui:
+        page = open_page(webui.url)
+        wait_for_live(page)
+        group = page.locator("#problems li")
+        expect(group).to_have_count(1)
+        expect(group.locator("[data-reason]")).to_have_text("disk /srv/a 98.2 %, and 8 more")
+        group.locator("summary", has_text="/srv/a, /srv/b, ").click()
+        expect(group.locator("details p")).to_have_count(9)
+        expect(group.locator("details p").last).to_be_visible()
+        assert violations(page, axe) == []
+        once = open_page(webui.url, script=False).locator("#problems li")
+        expect(once).to_have_count(1)
+        for part in ("[data-reason]", "summary", "details", ".advice"):
+            assert once.locator(part).text_content() == group.locator(part).text_content()
+
+
+def wait_for_live(page: Page) -> None:
+    expect(page.locator("#link")).to_contain_text("Live")
 
 
 def test_a_problem_leads_to_the_charts_at_its_onset(open_page: Open, tmp_path: Path) -> None:

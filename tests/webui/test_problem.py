@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from health_webui import catalogue
-from health_webui.problem import format_round, view
+from health_webui.problem import format_round, grouped, view
 from health_webui.verdict import problems
 from health_wire import tree
 
@@ -96,6 +96,35 @@ def test_a_measure_without_a_whole_leaves_headroom(
     problem = {"metric": "x", "field": "y", "row": None, "value": value, "threshold": limit}
     found = shown(problem, {}, described)
     assert (found.filled, found.mark) == (filled, mark)
+
+
+def alike(count: int, **more: Any) -> list[dict[str, Any]]:
+    return [
+        TANK | {"metric": "pipes", "row": f"p{n}", "field": "clogged_percent"}
+        | {"reason": f"pipe p{n}", "since": f"2026-01-01T12:0{9 - n}:00.000Z"} | more
+        for n in range(count)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("count", "shown"), [(3, 4), (4, 2), (9, 2)])
+def test_many_of_one_kind_are_one_that_lists_them(count: int, shown: int) -> None:
+    parsed, state = catalogue.parse(DESCRIBED), tree.freeze(STATE)
+    found = problems({"problems": [*alike(count), TANK]})
+    views = grouped(view(p, parsed, state) for p in found)
+    assert len(views) == shown
+    if shown == 2:
+        group = views[0]
+        assert group.problem.reason == f"pipe p0, and {count - 1} more"
+        assert group.problem.since == f"2026-01-01T12:0{10 - count}:00.000Z", "the first of all"
+        assert group.names == ", ".join(f"p{n}" for n in range(count))
+        assert [v.problem.reason for v in group.each] == [f"pipe p{n}" for n in range(count)]
+    assert views[-1].problem.metric == "tank"
+
+
+def test_another_severity_is_another_kind() -> None:
+    parsed = catalogue.parse(DESCRIBED)
+    found = problems({"problems": [*alike(3), *alike(3, severity="critical")]})
+    assert len(grouped(view(p, parsed, tree.EMPTY) for p in found)) == 6
 
 
 def test_limits_are_round() -> None:

@@ -127,9 +127,9 @@ def _host_page(fleet: Fleet, follower: Follower, *, root: str, many: bool = Fals
         follower=follower,
         verdict=follower.verdict(),
         coverage=coverage(health),
-        problems=[
+        problems=problem.grouped(
             problem.view(p, follower.catalogue, follower.client.state) for p in problems(health)
-        ]
+        )
         if follower.catalogue
         else [],
         views=render.views(follower),

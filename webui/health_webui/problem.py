@@ -4,7 +4,8 @@ The page's own `problems.js` does the same.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from health_webui.catalogue import Catalogue, Field, Metric, Rule
@@ -15,12 +16,16 @@ from health_webui.verdict import Problem
 from health_webui.words import words
 
 _MOST_EVIDENCE = 4
+_MOST_ALIKE = 3
 _HEADROOM = 1.25  # of a measure without a natural whole
 
 
 @dataclass(slots=True, frozen=True)
 class ProblemView:
-    """`filled` and `mark` are percentages of the measure's length; None where there is none."""
+    """`filled` and `mark` are percentages of the measure's length; None where there is none.
+
+    `each` has the problems that this one stands for, where it is a group.
+    """
 
     problem: Problem
     measure: str = ""
@@ -28,6 +33,12 @@ class ProblemView:
     mark: float | None = None
     evidence: str = ""
     advice: str = ""
+    each: tuple["ProblemView", ...] = ()
+
+    @property
+    def names(self) -> str:
+        """The rows that a group is about."""
+        return ", ".join(view.problem.row or "" for view in self.each)
 
 
 def view(problem: Problem, catalogue: Catalogue, state: Any) -> ProblemView:
@@ -46,6 +57,26 @@ def view(problem: Problem, catalogue: Catalogue, state: Any) -> ProblemView:
         evidence=_evidence(metric, rule, problem, value_at(state, metric.state)),
         advice=rule.advice or (field.advice if field else ""),
     )
+
+
+def grouped(views: Iterable[ProblemView]) -> list[ProblemView]:
+    """The same with many of one kind, that is rows of one rule, as one in the first's place."""
+    kinds: dict[Any, list[ProblemView]] = {}
+    for each in views:
+        p = each.problem
+        kind = id(each) if p.row is None else (p.metric, p.field, p.severity)
+        kinds.setdefault(kind, []).append(each)
+    return [
+        v for same in kinds.values() for v in (same if len(same) <= _MOST_ALIKE else [_all(same)])
+    ]
+
+
+def _all(views: list[ProblemView]) -> ProblemView:
+    first = views[0]
+    reason = words("reason.more", reason=first.problem.reason, count=len(views) - 1)
+    since = min((v.problem.since for v in views if v.problem.since), default=None)
+    problem = replace(first.problem, reason=reason, since=since)
+    return ProblemView(problem, advice=first.advice, each=tuple(views))
 
 
 def rule_of(metric: Metric, problem: Problem) -> Rule | None:

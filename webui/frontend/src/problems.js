@@ -1,13 +1,14 @@
 // The list of problems: value against limit, since when, what stands behind it, what to do.
 // As problem.py, which draws it first.
 
-import { write } from "./elements.js";
+import { make, write } from "./elements.js";
 import { clock, dateAndClock, format, formatNumber, formatRound } from "./units.js";
 import { setShape } from "./verdict.js";
 import { words } from "./words.js";
 
 const MOST_EVIDENCE = 4;
 const MOST_SHOWN = 5;
+const MOST_ALIKE = 3;
 const HEADROOM = 1.25; // of a measure without a natural whole
 
 const instant = (text) => {
@@ -30,12 +31,46 @@ const say = (element, text) => {
   write(element, text);
 };
 
-const showMeasure = (element, { value, threshold }, unit) => {
-  const judged = unit && typeof value === "number" && typeof threshold === "number";
-  element.hidden = !judged;
-  if (!judged) return;
+// Many of one kind, that is rows of one rule, are one in the first's place.
+const grouped = (problems) => {
+  const kinds = new Map();
+  for (const problem of problems) {
+    const { metric, field, row, severity } = problem;
+    const kind = typeof row === "string" ? [metric, field, severity].join("\n") : problem;
+    kinds.set(kind, [...(kinds.get(kind) ?? []), problem]);
+  }
+  return [...kinds.values()].flatMap((each) => {
+    if (each.length <= MOST_ALIKE) return each;
+    const reason = words("reason.more", { reason: each[0].reason, count: each.length - 1 });
+    const since = each.map((problem) => problem.since).filter(Boolean).sort()[0];
+    return { ...each[0], reason, since, each };
+  });
+};
+
+// A value against its limit, empty where either is none.
+const measure = ({ value, threshold }, unit) => {
+  if (!unit || typeof value !== "number" || typeof threshold !== "number") return "";
   const limit = formatRound(threshold, unit);
-  const text = words("problem.limit", { value: formatNumber(value, unit), limit });
+  return words("problem.limit", { value: formatNumber(value, unit), limit });
+};
+
+const showEach = (element, each, unit) => {
+  element.hidden = !each.length;
+  const [summary, ...old] = element.children;
+  write(summary, each.map(({ row }) => row).join(", "));
+  each.forEach((problem, index) => {
+    const place = old[index] ?? element.appendChild(make("p"));
+    const measured = measure(problem, unit);
+    write(place, measured ? `${problem.reason} (${measured})` : problem.reason);
+  });
+  for (const gone of old.slice(each.length)) gone.remove();
+};
+
+const showMeasure = (element, problem, unit) => {
+  const { value, threshold, each } = problem;
+  const text = each ? "" : measure(problem, unit);
+  element.hidden = !text;
+  if (!text) return;
   write(element.querySelector("span"), text);
   const whole = unit === "percent" ? 100 : HEADROOM * Math.max(value, threshold);
   const bar = element.querySelector("svg");
@@ -85,10 +120,11 @@ export class Problems {
   show(problems, now) {
     if (!this.section) return;
     const list = this.section.querySelector("ul");
+    const shown = grouped(problems);
     const template = this.section.querySelector("template").content.firstElementChild;
     this.section.hidden = problems.length === 0;
-    while (list.children.length > problems.length) list.lastElementChild.remove();
-    problems.forEach((problem, index) => {
+    while (list.children.length > shown.length) list.lastElementChild.remove();
+    shown.forEach((problem, index) => {
       const item = list.children[index] ?? list.appendChild(template.cloneNode(true));
       this.fill(item, problem, now);
     });
@@ -108,7 +144,13 @@ export class Problems {
     write(item.querySelector("[data-reason]"), problem.reason);
     showMeasure(item.querySelector(".measure"), problem, rule?.unit);
     write(item.querySelector(".since"), since(begun, now));
-    say(item.querySelector(".evidence"), rule ? evidence(problem, rule, sample) : "");
+    const { each } = problem;
+    say(item.querySelector(".evidence"), rule && !each ? evidence(problem, rule, sample) : "");
+    const details = item.querySelector(".each");
+    const kind = each ? `${problem.metric} ${problem.field}` : "";
+    if (details.dataset.kind !== undefined && details.dataset.kind !== kind) details.open = false;
+    details.dataset.kind = kind;
+    showEach(details, each ?? [], rule?.unit);
     say(item.querySelector(".advice"), rule?.advice ?? "");
     const link = item.querySelector("a");
     link.href = `#metric-${problem.metric}`;
