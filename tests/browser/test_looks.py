@@ -1,11 +1,14 @@
 """Colours that the reader chooses, the wall, paper."""
 
+from pathlib import Path
+
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
+from tests.browser.states import recorded
 from tests.browser.test_accessibility import violations
 from tests.browser.test_live import wait_for_ticks
-from tests.running import Running
+from tests.running import Running, start_webui
 
 
 def background(page: Page) -> str:
@@ -53,6 +56,23 @@ def test_the_wall_is_dark_large_and_left_again(open_page: Open, webui: Running, 
     assert page.evaluate("document.body.style.transform") == ""
     page.goto(f"{webui.url}?wall")
     expect(page.locator("html")).to_have_class("wall")
+    page.wait_for_function("() => document.body.style.transform.startsWith('translate')")
+    expect(page.locator("figure.chart:visible")).to_have_count(0)  # there is no room
+
+
+def test_a_large_wall_has_charts(open_page: Open, tmp_path: Path, axe: str) -> None:
+    with recorded(tmp_path, "pizero") as collector, start_webui(tmp_path, collector) as webui:
+        page = open_page(f"{webui.url}?wall")
+        page.set_viewport_size({"width": 1920, "height": 1080})
+        wait_for_ticks(page, 1)
+        for title in ("CPU", "Network"):
+            heading = page.get_by_role("heading", name=title, exact=True)
+            chart = page.locator("figure.chart", has=heading)
+            expect(chart.locator("canvas")).to_be_in_viewport(ratio=1)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.wait_for_function("() => document.body.style.transform.startsWith('translate')")
+        assert violations(page, axe) == []
+        page.screenshot(path=str(tmp_path / "wall.png"))
 
 
 def test_paper_is_white_and_has_nothing_to_press(open_page: Open, webui: Running) -> None:

@@ -40,10 +40,14 @@ export class Charts {
       const track = new Track(interval, LIVE_SECONDS);
       this.live.set(state, { interval, charts, traced, track });
       this.byName.set(name, this.live.get(state));
+      const card = document.getElementById(`metric-${name}`);
+      if (charts.length) card?.classList.toggle("charted", card.classList.contains("kind-table"));
       for (const declared of charts) {
         const whole = charts.filter(({ rows, unit }) => declared.rows && !rows && unit === declared.unit);
         const said = whole.flatMap(({ series }) => series.map((each) => each.name));
-        this.charts.push([state, new Chart(place, declared, said, on)]);
+        const chart = new Chart(place, declared, said, on);
+        chart.figure.classList.toggle("main", declared === charts[0]); // a wall has room for one
+        this.charts.push([state, chart]);
       }
     }
     this.section.hidden = this.charts.length === 0;

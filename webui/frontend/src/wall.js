@@ -5,6 +5,7 @@ import { words } from "./words.js";
 const SHIFT_SECONDS = 60;
 const SHIFTS = [[0, 0], [3, 1], [5, 4], [2, 6], [-2, 5], [-4, 2], [-3, -2], [1, -3]]; // pixels
 const DIM_MINUTES = 30; // until it is as dim as it gets
+const ROOMY = 1600; // pixels wide
 const DIMMEST = 0.65;
 
 export const offerWall = (button) => {
@@ -22,6 +23,14 @@ export const offerWall = (button) => {
     }
   };
 
+  // A wall has charts where these fit below all the rest.
+  const fit = () => {
+    const charts = document.getElementById("charts");
+    root.classList.toggle("roomy", innerWidth >= ROOMY && charts?.hidden === false);
+    const low = root.classList.contains("roomy") && charts.offsetTop + charts.offsetHeight > innerHeight;
+    if (low) root.classList.remove("roomy");
+  };
+
   // What is wrong is not dimmed.
   const spare = () => {
     const minutes = (performance.now() - begun) / 60000;
@@ -30,12 +39,14 @@ export const offerWall = (button) => {
     const [x, y] = SHIFTS[Math.floor(minutes * (60 / SHIFT_SECONDS)) % SHIFTS.length];
     document.body.style.transform = `translate(${x}px, ${y}px)`;
     document.body.style.opacity = String(light);
+    fit();
   };
 
   const turn = (on) => {
     root.classList.toggle("wall", on);
     button.setAttribute("aria-pressed", String(on));
     label.textContent = words(on ? "wall.leave" : "wall");
+    root.classList.remove("roomy");
     clearInterval(timer);
     begun = performance.now();
     if (on) {
