@@ -108,9 +108,6 @@ def test_the_collector_knows_nothing_of_the_web(path: Path) -> None:
         assert "health_collectord.app" not in set(imports(path)), "only the commands do"
 
 
-# A test of a whole that would only be harder to follow in parts.
-MAY_BE_LONG = {"tests/boot/test_one_machine.py": "one machine, booted once for all of it"}
-
 LINES = [
     ROOT / line
     for line in subprocess.run(
@@ -118,7 +115,7 @@ LINES = [
          "benchmarks", "packaging"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     ).stdout.splitlines()
-    if line.endswith((".py", ".js", ".css", ".html", ".sh")) and line not in MAY_BE_LONG
+    if line.endswith((".py", ".js", ".css", ".html", ".sh"))
 ] or SOURCES  # fmt: skip
 
 

@@ -15,6 +15,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -71,10 +72,11 @@ def until(condition: Callable[[], Any], seconds: float, what: Any = "it did not 
         AssertionError: it was not within `seconds`; `what` may be called for the text.
     """
     end = time.monotonic() + seconds
+    pause = threading.Event()
     while not (found := condition()):
         if time.monotonic() > end:
             raise AssertionError(f"{what() if callable(what) else what} (within {seconds:g} s)")
-        time.sleep(0.05)
+        pause.wait(0.05)
     return found
 
 

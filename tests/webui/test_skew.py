@@ -1,14 +1,8 @@
 """How far the machine's clock is from the reader's, as the page tells it from frames."""
 
-import json
-import shutil
-import subprocess
-
 import pytest
 
-from tests.running import ROOT
-
-MODULE = (ROOT / "webui/frontend/src/clock.js").as_uri()
+from tests.webui.module import run
 
 
 @pytest.mark.parametrize(
@@ -24,20 +18,5 @@ MODULE = (ROOT / "webui/frontend/src/clock.js").as_uri()
 def test_the_quickest_of_the_last_frames_tells_the_difference(
     differences: list[int], told: float
 ) -> None:
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node runs the page's own module here")
-    program = (
-        f"import {{ Skew }} from {json.dumps(MODULE)};"
-        "const skew = new Skew();"
-        f"for (const d of {differences}) skew.add(1e12 + d, 1e12);"
-        "console.log(skew.seconds);"
-    )
-    done = subprocess.run(
-        [node, "--no-warnings", "--input-type=module", "-"],
-        input=program,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert float(done.stdout) == told
+    steps = f"const skew = new Skew(); for (const d of {differences}) skew.add(1e12 + d, 1e12)"
+    assert run("clock.js", "Skew", steps, "skew.seconds") == told

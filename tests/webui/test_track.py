@@ -1,37 +1,16 @@
 """The columns behind a chart: what is not known is a break, and history joins what came live."""
 
-import json
-import shutil
-import subprocess
 from typing import Any
 
-import pytest
-
-from tests.running import ROOT
-
-MODULE = (ROOT / "webui/frontend/src/track.js").as_uri()
+from tests.webui import module
 
 
 def run(steps: str) -> dict[str, list[Any]]:
     """The columns of a track of one-second samples that keeps 60 s, after the steps."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node runs the page's own module here")
-    program = (
-        f"import {{ Track }} from {json.dumps(MODULE)};"
-        "const track = new Track(1, 60);"
-        "const add = (t, v) => track.add(t, new Map(Object.entries(v)));"
-        f"{steps};"
-        "console.log(JSON.stringify({ t: track.t, ...Object.fromEntries(track.columns) }));"
-    )
-    done = subprocess.run(
-        [node, "--no-warnings", "--input-type=module", "-"],
-        input=program,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found = json.loads(done.stdout)
+    begin = "const track = new Track(1, 60);"
+    begin += "const add = (t, v) => track.add(t, new Map(Object.entries(v)));"
+    columns = "{ t: track.t, ...Object.fromEntries(track.columns) }"
+    found = module.run("track.js", "Track", begin + steps, columns)
     assert isinstance(found, dict)
     return found
 

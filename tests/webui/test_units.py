@@ -1,8 +1,6 @@
 """One table for both: what the server writes first, the browser writes the same a second later."""
 
 import json
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,7 +8,7 @@ from health_webui.units import format_number, significant
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.running import ROOT
+from tests.webui.module import run
 
 TABLE = json.loads(Path(__file__).with_name("units.json").read_text(encoding="utf-8"))
 
@@ -21,22 +19,8 @@ def test_the_server_writes_a_value_with_its_unit(value: float, unit: str, text: 
 
 
 def test_the_browser_writes_every_value_as_the_server_does() -> None:
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node runs the page's own module here")
-    module = (ROOT / "webui/frontend/src/units.js").as_uri()
-    program = (
-        f"import {{ formatNumber }} from {json.dumps(module)};"
-        f"console.log(JSON.stringify({json.dumps(TABLE)}.map(([v, u]) => formatNumber(v, u))));"
-    )
-    done = subprocess.run(
-        [node, "--no-warnings", "--input-type=module", "-"],
-        input=program,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert json.loads(done.stdout) == [text for _, _, text in TABLE]
+    written = f"{json.dumps(TABLE)}.map(([v, u]) => formatNumber(v, u))"
+    assert run("units.js", "formatNumber", "", written) == [text for _, _, text in TABLE]
 
 
 @given(st.floats(min_value=-999, max_value=999))

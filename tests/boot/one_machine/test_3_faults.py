@@ -1,0 +1,65 @@
+"""What hangs, leaks or dies is ended, and starts anew."""
+
+import pytest
+
+from tests.boot.machine import Machine, until
+from tests.boot.one_machine.units import UNITS, answers, faulty, is_restarted
+
+FAULTS = {
+    # fault: what the journal says of the end that it makes
+    "dispatch": "Watchdog timeout",
+    "reader": "Watchdog timeout",
+    "service": "Watchdog timeout",
+    "endpoint": "Watchdog timeout",
+    "sink": "Watchdog timeout",
+    "leak": "status=9/KILL",
+    "stopped": "Watchdog timeout",
+    "mount": None,
+    "none": None,
+}
+
+
+def test_what_hangs_or_leaks_is_ended_and_comes_back(machine: Machine) -> None:
+    settings = ("WatchdogSec=4s", "RestartSec=500ms")
+    settings += ("Environment=HEALTH_COLLECTORD_METRICS_DISK_INTERVAL=1",)
+    units = {fault: faulty(machine, fault, *settings) for fault in FAULTS}
+    machine.run("systemctl", "start", *units.values())
+    stopped = machine.prop(units["stopped"], "MainPID")
+    machine.run("kill", "-STOP", stopped)
+    for fault, reason in FAULTS.items():
+        unit = units[fault]
+        if reason is None:
+            continue
+        until(
+            lambda: int(machine.prop(unit, "NRestarts")) >= 1 and machine.is_active(unit),  # noqa: B023
+            45, lambda: f"{fault}: {machine.journal(unit)}",  # noqa: B023
+        )  # fmt: skip
+        said = machine.journal(unit)
+        assert reason in said, f"{fault}: {said}"
+        if fault in ("dispatch", "reader", "service"):
+            assert "most recent call first" in said, f"{fault}: no threads in the journal: {said}"
+    for fault in ("mount", "none"):
+        assert machine.prop(units[fault], "NRestarts") == "0", machine.journal(units[fault])
+        assert machine.is_active(units[fault])
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_crash_is_mended(machine: Machine, unit: str) -> None:
+    pid = machine.prop(unit, "MainPID")
+    machine.run("kill", "-KILL", pid)
+    until(lambda: is_restarted(machine, unit, pid), 20, lambda: machine.journal(unit))
+    assert "code=killed, status=9/KILL" in machine.journal(unit)
+    answers(machine)
+
+
+def test_started_means_that_a_sample_is_there(machine: Machine) -> None:
+    unit = faulty(machine, "late")
+    machine.run("systemctl", "start", unit)
+    microseconds = int(machine.prop(unit, "ActiveEnterTimestampMonotonic"))
+    microseconds -= int(machine.prop(unit, "ExecMainStartTimestampMonotonic"))
+    assert microseconds >= 2_500_000
+    machine.run("systemctl", "stop", unit)
+    machine.run("rm", f"/var/lib/{unit}/marker")  # as faulty.py knows it: late again
+    unit = faulty(machine, "late", "TimeoutStartSec=1500ms", "Restart=no")
+    assert machine.run("systemctl", "start", unit, check=False).returncode != 0
+    assert machine.prop(unit, "Result") == "timeout"

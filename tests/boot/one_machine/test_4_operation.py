@@ -1,0 +1,77 @@
+"""Configuring, stopping, reading about it."""
+
+import json
+import re
+
+import pytest
+
+from tests.boot.machine import Machine, until
+from tests.boot.one_machine.units import COLLECTOR, CONFIG, STATE, UNITS, answers, verdict
+
+
+def test_reload_applies_a_good_file_and_refuses_a_bad_one(machine: Machine) -> None:
+    good = machine.read(CONFIG)
+    pid = machine.prop(COLLECTOR, "MainPID")
+    machine.write(CONFIG, with_threshold(good))
+    machine.run("systemctl", "reload", COLLECTOR)
+    until(
+        lambda: machine.run(COLLECTOR, "status", check=False).returncode == 1,
+        10,
+        lambda: verdict(machine),
+    )
+    assert "configuration reloaded" in machine.journal(COLLECTOR)
+    machine.write(CONFIG, "interval = 'often'\n")
+    machine.run("systemctl", "reload", COLLECTOR)
+    until(lambda: "often" in machine.journal(COLLECTOR), 10, lambda: machine.journal(COLLECTOR))
+    assert machine.prop(COLLECTOR, "MainPID") == pid
+    assert machine.is_active(COLLECTOR)
+    machine.write(CONFIG, good)
+    machine.run("systemctl", "reload", COLLECTOR)
+    until(
+        lambda: machine.run(COLLECTOR, "status", check=False).returncode == 0,
+        10,
+        lambda: verdict(machine),
+    )
+    assert machine.prop(COLLECTOR, "MainPID") == pid
+
+
+def with_threshold(example: str) -> str:
+    """The example file with a threshold that every machine exceeds."""
+    changed = re.sub(
+        r"(\[metrics\.memory\](?:(?!\n\[).)*?)#used_percent_warning = [0-9.]+",
+        r"\1used_percent_warning = 0.01", example, flags=re.DOTALL,
+    )  # fmt: skip
+    assert changed != example
+    return changed
+
+
+def test_a_configuration_that_cannot_be_used_is_not_tried_for_ever(machine: Machine) -> None:
+    good = machine.read(CONFIG)
+    machine.write(CONFIG, "intervall = 1\n")
+    assert machine.run("systemctl", "restart", COLLECTOR, check=False).returncode != 0
+    assert machine.prop(COLLECTOR, "ActiveState") == "failed"
+    assert "did you mean interval?" in machine.journal(COLLECTOR)
+    machine.write(CONFIG, good)
+    machine.run("systemctl", "start", COLLECTOR)
+    answers(machine)
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_it_stops_cleanly_and_soon(machine: Machine, unit: str) -> None:
+    machine.run("systemctl", "stop", unit)
+    assert machine.prop(unit, "Result") == "success"
+    took = int(machine.prop(unit, "InactiveEnterTimestampMonotonic"))
+    took -= int(machine.prop(unit, "ActiveExitTimestampMonotonic"))
+    assert took < 2_000_000
+    if unit == COLLECTOR:
+        last = machine.run("sh", "-c", f"cat {STATE}/history/*/*.jsonl | tail -n 1").stdout
+        assert json.loads(last)["name"] == "runtime.shutdown"
+    machine.run("systemctl", "start", unit)
+    answers(machine)
+
+
+def test_manual_pages(machine: Machine) -> None:
+    for page in ("man8/health-collectord.8", "man8/health-webui.8", "man5/health-collectord.toml.5",
+                 "man5/health-webui.toml.5", "man1/bussdcc-system-health.1"):  # fmt: skip
+        text = machine.run("dpkg-query", "-S", f"/usr/share/man/{page}.gz")
+        assert "health-" in text.stdout
