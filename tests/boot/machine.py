@@ -13,6 +13,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -248,15 +249,22 @@ class Machine:
         """Powers it off; what does not stop is killed with its process 1."""
         if self._outer is None:
             return
-        with suppress(ProcessLookupError):
-            os.kill(self.leader, 34 + 4)  # SIGRTMIN+4: poweroff.target
+        self._signal_leader(34 + 4)  # SIGRTMIN+4: poweroff.target
         try:
             self._outer.wait(20)
         except subprocess.TimeoutExpired:
-            with suppress(ProcessLookupError):
-                os.kill(self.leader, 9)
+            self._signal_leader(signal.SIGKILL)
             self._outer.wait(5)
         self._outer, self.leader = None, 0
+
+    def _signal_leader(self, number: int) -> None:
+        """Where it has not come so far, all that has been started instead: 0 would be our group."""
+        assert self._outer is not None
+        with suppress(ProcessLookupError):
+            if self.leader:
+                os.kill(self.leader, number)
+            else:
+                self._outer.kill()
 
     def run(self, *words: str, check: bool = True, **options: Any) -> subprocess.CompletedProcess:
         """Runs a command in the booted machine, as root.
@@ -265,8 +273,9 @@ class Machine:
             AssertionError: it failed.
         """
         return command(
-            "nsenter", "-t", str(self.leader), "-a", *_CLEAN, *words, check=check, **options
-        )
+            "nsenter", "-t", str(self.leader), "-a", *_CLEAN, *words,
+            check=check, process_group=0, **options,  # a signal to its group is not for this one
+        )  # fmt: skip
 
     def write(self, path: str, text: str, mode: str = "644") -> None:
         self.run(

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.boot.machine import Machine, until
-from tests.boot.one_machine.units import UNITS, answers, faulty, is_restarted
+from tests.boot.one_machine.units import UNITS, answers, faulty, is_restarted, main_pid
 
 FAULTS = {
     # fault: what the journal says of the end that it makes
@@ -24,8 +24,7 @@ def test_what_hangs_or_leaks_is_ended_and_comes_back(machine: Machine) -> None:
     settings += ("Environment=HEALTH_COLLECTORD_METRICS_DISK_INTERVAL=1",)
     units = {fault: faulty(machine, fault, *settings) for fault in FAULTS}
     machine.run("systemctl", "start", *units.values())
-    stopped = machine.prop(units["stopped"], "MainPID")
-    machine.run("kill", "-STOP", stopped)
+    machine.run("kill", "-STOP", main_pid(machine, units["stopped"]))
     for fault, reason in FAULTS.items():
         unit = units[fault]
         if reason is None:
@@ -45,7 +44,7 @@ def test_what_hangs_or_leaks_is_ended_and_comes_back(machine: Machine) -> None:
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_crash_is_mended(machine: Machine, unit: str) -> None:
-    pid = machine.prop(unit, "MainPID")
+    pid = main_pid(machine, unit)
     machine.run("kill", "-KILL", pid)
     until(lambda: is_restarted(machine, unit, pid), 20, lambda: machine.journal(unit))
     assert "code=killed, status=9/KILL" in machine.journal(unit)

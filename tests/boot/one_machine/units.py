@@ -96,6 +96,17 @@ def faulty(machine: Machine, fault: str, *settings: str) -> str:
     return variant(machine, f"faulty-{fault}", program, *settings)
 
 
+def main_pid(machine: Machine, unit: str) -> str:
+    """The number of a unit's process, as soon as it has one: 0 would be the killer's own group."""
+    return str(
+        until(
+            lambda: machine.prop(unit, "MainPID").removeprefix("0"),
+            20,
+            lambda: machine.journal(unit),
+        )
+    )
+
+
 def is_restarted(machine: Machine, unit: str, before: str) -> bool:
     """Whether the unit is active with another main process."""
     return machine.is_active(unit) and machine.prop(unit, "MainPID") not in ("0", before)
