@@ -2,7 +2,8 @@
 
     faulty.py FAULT MARKER [run ARGUMENT...]
 
-The fault begins a few seconds after the start. The file MARKER says that it has been had.
+The fault begins when the process has said that it is ready, however long a busy machine takes for
+that. The file MARKER says that it has been had.
 """
 
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, "/usr/lib/health-collectord")
 fault, marker = sys.argv[1], Path(sys.argv[2])
 del sys.argv[1:3]
-began = time.monotonic()
+started = threading.Event()
 if fault == "mount":  # not a fault of ours: it has to be borne each time
     statvfs = os.statvfs
     os.statvfs = lambda path: hang() if path == "/home" else statvfs(path)
@@ -27,6 +28,7 @@ from health_collectord.interfaces.state import StateEndpoint  # noqa: E402
 from health_collectord.metrics.disk import DiskReader  # noqa: E402
 from health_collectord.metrics.memory import MemoryReader  # noqa: E402
 from health_collectord.processes.system import SystemProcess  # noqa: E402
+from health_collectord.runtime.systemd import Notifier  # noqa: E402
 from health_collectord.sinks.jsonl import JsonlSink  # noqa: E402
 
 
@@ -35,16 +37,23 @@ def hang():
     threading.Event().wait()
 
 
-def after(seconds, act, of, name):
-    """Has the method do what `act` does, some seconds after the start."""
+def instead(act, of, name, condition=started.is_set):
+    """Has the method do what `act` does, once the process is ready."""
     method = getattr(of, name)
 
     def replaced(*args):
-        if time.monotonic() > began + seconds:
+        if condition():
             act()
         return method(*args)
 
     setattr(of, name, replaced)
+
+
+def ready(notifier):
+    say_ready(notifier)
+    started.set()
+    if fault == "leak":
+        threading.Thread(target=leak).start()
 
 
 def die():
@@ -67,18 +76,17 @@ def late():
 
 kept = []
 read = MemoryReader.read
+say_ready, Notifier.ready = Notifier.ready, ready
 if fault == "dispatch":
-    after(3, hang, SystemProcess, "handle_event")
+    instead(hang, SystemProcess, "handle_event")
 elif fault == "reader":
-    after(3, hang, MemoryReader, "read")
+    instead(hang, MemoryReader, "read")
 elif fault == "service":  # a reader that may block, and so has a service of its own
-    after(3, hang, DiskReader, "read")
+    instead(hang, DiskReader, "read")
 elif fault == "endpoint":
-    after(0, die, StateEndpoint, "_serve")
+    instead(die, StateEndpoint, "_serve", lambda: True)
 elif fault == "sink":
-    after(3, die, JsonlSink, "write")
-elif fault == "leak":
-    threading.Timer(3, leak).start()
+    instead(die, JsonlSink, "write")
 elif fault == "late":
-    after(0, late, MemoryReader, "read")
+    instead(late, MemoryReader, "read", lambda: True)
 sys.exit(main())
