@@ -17,6 +17,7 @@ from tests.boot.one_machine.units import (
     package_name,
     status,
     variant,
+    verdict,
 )
 
 
@@ -27,7 +28,7 @@ def test_the_packages_install_offline_and_start(
     install(machine, package_name(packages, COLLECTOR))
     assert machine.is_active(COLLECTOR), machine.journal(COLLECTOR)
     assert machine.run("systemctl", "is-enabled", COLLECTOR).stdout.strip() == "enabled"
-    answers(machine)
+    until(lambda: status(machine)["health"]["status"] != "unknown", 20, lambda: verdict(machine))
     calm(machine)
     assert not machine.is_active(WEBUI)
     install(machine, package_name(packages, WEBUI))
