@@ -1,6 +1,7 @@
 """The list of hosts in use: it stays put, is searched, and moves rows only when nobody minds."""
 
 import json
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Open
 from tests.browser.states import simulated
@@ -33,6 +34,8 @@ def names(page: Page) -> list[str]:
 def ready(page: Page) -> None:
     expect(page.locator("h1")).to_contain_text("1 critical, 1 warning, 10 healthy", timeout=15_000)
     expect(page.locator("tbody tr .seen").first).to_have_text("now")
+    # All of that is in the server's answer; the lines are drawn by the script.
+    expect(page.locator(".spark path").first).to_have_attribute("d", re.compile("."))
 
 
 def test_it_is_searched_and_filtered(open_page: Open, tmp_path: Path) -> None:
@@ -61,6 +64,19 @@ def test_it_is_searched_and_filtered(open_page: Open, tmp_path: Path) -> None:
         assert colour is not None
         assert icon is not None
         assert colour in unquote(icon)
+
+
+def test_what_was_typed_before_the_script_ran_is_searched_for(
+    open_page: Open, tmp_path: Path
+) -> None:
+    with twelve(tmp_path) as (_, url):
+        page = open_page("about:blank", interrupted=True)
+        scripts: list[Route] = []
+        page.route("**/main-*.js", lambda route: scripts.append(route))
+        page.goto(url, wait_until="commit")
+        page.get_by_role("searchbox", name="Find").fill("Node-12")
+        scripts.pop().continue_()
+        expect(page.locator("tbody tr:not([hidden]) th")).to_have_text(["node-12"])
 
 
 def test_rows_are_themselves_and_move_only_when_nobody_is_at_them(

@@ -235,7 +235,9 @@ export class Fleet {
     this.search = this.main.querySelector("#search");
     this.chips = [...this.main.querySelectorAll("[data-only]")];
     if (!this.search) return;
-    this.search.value = this.sift.text;
+    // What was typed before this script ran counts as well.
+    this.search.value ||= this.sift.text;
+    this.sift.text = this.search.value.trim().toLowerCase();
     this.search.form.addEventListener("submit", (event) => event.preventDefault());
     this.search.addEventListener("input", () => {
       this.sift.text = this.search.value.trim().toLowerCase();
