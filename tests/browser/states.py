@@ -51,6 +51,8 @@ def live(text: str) -> Check:
     def shows(page: Page) -> None:
         expect(page.locator("#link")).to_contain_text("Live", timeout=_SETTLED_MS)
         expect(page.locator("figure.chart canvas").first).to_be_visible(timeout=_SETTLED_MS)
+        waiting = page.locator("[data-state]:visible", has_text="Waiting")
+        expect(waiting).to_have_count(0, timeout=_SETTLED_MS)
         verdict(text)(page)
 
     return shows
