@@ -96,11 +96,21 @@ def test_rows_are_themselves_and_move_only_when_nobody_is_at_them(
             }"""
         )
         page.locator("tbody tr").nth(5).hover()
+        # A pointer that rests for five seconds is nobody's: this one does not.
+        page.evaluate(
+            """() => {
+                const stir = () => document.querySelector("tbody").dispatchEvent(
+                    new PointerEvent("pointermove", { bubbles: true }),
+                );
+                window.stirring = setInterval(stir, 500);
+            }"""
+        )
         last.send(signal.SIGSTOP)
-        expect(page.locator('tr[data-status="stale"] th')).to_have_text("node-12", timeout=8000)
+        expect(page.locator('tr[data-status="stale"] th')).to_have_text("node-12", timeout=15_000)
         expect(page.locator("h1")).to_contain_text("1 stale")
         assert page.evaluate("window.moved") == [], "not under the pointer"
         assert names(page)[-1] == "node-12"
+        page.evaluate("clearInterval(window.stirring)")
         page.mouse.move(5, 5)
         expect(page.locator("tbody tr").nth(2).locator("th")).to_have_text("node-12", timeout=9000)
         rows = page.locator("tbody tr")

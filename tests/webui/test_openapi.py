@@ -38,7 +38,14 @@ def webui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         start_collector(path, "--host-id", HOST, transport="ipc") as collector,
         start_webui(path, collector, args=silent) as webui,
     ):
-        wait_for(lambda: ask(webui, f"hosts/{HOST}")["verdict"] != "unknown")
+        # By its id there is none before it has been seen.
+        wait_for(
+            lambda: [
+                host
+                for host in ask(webui, "hosts")["hosts"]
+                if host["id"] == HOST and host["verdict"] != "unknown"
+            ]
+        )
         yield webui
 
 

@@ -8,6 +8,7 @@ from tests.webui.module import run
 @pytest.mark.parametrize(
     ("differences", "told"),
     [
+        ([], 0),  # nothing has come yet
         ([0, -200, -90], 0),  # what a frame takes
         ([-4900, -8000], 0),  # the quickest was within what that may be
         ([3600_000, 3599_000], 3600),

@@ -15,8 +15,9 @@ export class Skew {
     this.differences = [...this.differences, (theirs - ours) / 1000].slice(-REMEMBERED);
   }
 
-  // Seconds that the machine's clock is ahead; 0 while that could be the way here.
+  // Seconds that the machine's clock is ahead; 0 while that could be the way here, or is not known.
   get seconds() {
+    if (!this.differences.length) return 0;
     const least = Math.max(...this.differences);
     return Math.abs(least) > TOLERATED_SECONDS ? least : 0;
   }
