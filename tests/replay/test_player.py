@@ -57,6 +57,11 @@ def test_speed_divides_them() -> None:
     assert whens(play.run()) == [0, 0.1, 0.3]
 
 
+def test_a_day_is_no_deeper_than_a_minute() -> None:
+    play = Play(*(recorded("a", n) for n in range(86_400)), speed=1000.0)
+    assert len(play.run(ticks=100_000)) == 86_400
+
+
 def test_work_between_two_events_does_not_delay_the_third() -> None:
     play = Play(*(recorded("a", n) for n in range(10)))
     tick = play.player.tick

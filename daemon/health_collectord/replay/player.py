@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 
 from bussdcc import ContextProtocol, Service
 from bussdcc.event import Event
@@ -97,6 +96,7 @@ class Player(Service):
         self._clock = clock
         self._known = known
         self._events = events
+        self._held: Event[Message] | None = None  # the next, whose time has not come
         self._speed = speed
         self._ended = ended
         self._state: dict[str, None] = {}
@@ -105,16 +105,18 @@ class Player(Service):
 
     def tick(self, ctx: ContextProtocol) -> None:
         """Emits all that is due, and sleeps until the next is."""
-        for event in self._known:
-            self._play(ctx, event)
+        for known in self._known:
+            self._play(ctx, known)
         self._known = ()
-        for event in self._events:
-            self._wait_for(ctx, event)
+        while (event := self._held or next(self._events, None)) is not None:
+            if event is not self._held:
+                self._wait_for(ctx, event)
             left = self._due - ctx.clock.monotonic()
             if left > 0:
-                self._events = chain((event,), self._events)
+                self._held = event
                 self.interval = left
                 return
+            self._held = None
             self._play(ctx, event)
         self.interval = _LONGEST_PAUSE
         ended, self._ended = self._ended, lambda: None
