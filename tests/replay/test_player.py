@@ -62,6 +62,14 @@ def test_a_day_is_no_deeper_than_a_minute() -> None:
     assert len(play.run(ticks=100_000)) == 86_400
 
 
+def test_who_is_late_can_be_stopped_all_the_same() -> None:
+    play = Play(*(recorded("a", 0) for _ in range(5000)))
+    play.player.tick(play.ctx)
+    assert 0 < len(play.ctx.emitted) < 5000
+    assert play.player.interval == 0
+    assert len(play.ctx.emitted) + len(play.run()) == 5000
+
+
 def test_work_between_two_events_does_not_delay_the_third() -> None:
     play = Play(*(recorded("a", n) for n in range(10)))
     tick = play.player.tick

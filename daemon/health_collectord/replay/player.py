@@ -19,6 +19,7 @@ from health_collectord.runtime.clock import WakeOnceClock
 # running, or its clock was set. Threads' events are some milliseconds out of order.
 _LONGEST_PAUSE = 3.0
 _LEAST_JUMP_BACK = 1.0
+_MOST_IN_A_TURN = 1000  # events, before it is looked whether the player shall stop
 _log = logging.getLogger(__name__)
 
 
@@ -104,11 +105,16 @@ class Player(Service):
         self._due = 0.0
 
     def tick(self, ctx: ContextProtocol) -> None:
-        """Emits all that is due, and sleeps until the next is."""
+        """Emits what is due, and sleeps until the next is."""
         for known in self._known:
             self._play(ctx, known)
         self._known = ()
-        while (event := self._held or next(self._events, None)) is not None:
+        self.interval = 0.0
+        for _ in range(_MOST_IN_A_TURN):
+            event = self._held or next(self._events, None)
+            if event is None:
+                self._end()
+                return
             if event is not self._held:
                 self._wait_for(ctx, event)
             left = self._due - ctx.clock.monotonic()
@@ -118,6 +124,8 @@ class Player(Service):
                 return
             self._held = None
             self._play(ctx, event)
+
+    def _end(self) -> None:
         self.interval = _LONGEST_PAUSE
         ended, self._ended = self._ended, lambda: None
         ended()
