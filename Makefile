@@ -18,7 +18,7 @@ run: $(STAMPS)/all
 
 test: $(STAMPS)/dev $(STAMPS)/system
 	$(MAKE) lint
-	BOOT_TESTS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
+	BOOT_TESTS=1 $(BIN)/python -m tests.halves $(PYTEST_ARGS)
 
 check: $(STAMPS)/dev lint
 	$(BIN)/python -m pytest -q -m 'not slow' --ignore=tests/process --ignore=tests/browser --ignore=tests/boot $(PYTEST_ARGS)

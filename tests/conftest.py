@@ -9,6 +9,7 @@ import psutil
 import pytest
 from hypothesis import settings
 
+from tests.halves import HALF, half_of
 from tests.running import wait_for
 
 # Examples are few and the same each time by default; HYPOTHESIS_PROFILE=thorough looks harder.
@@ -17,6 +18,16 @@ settings.register_profile("thorough", max_examples=2000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 _HANGING_SECONDS = 300.0
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where two halves run at once (tests/halves.py), only those of this one."""
+    half = os.environ.get(HALF)
+    if half is None:
+        return
+    others = [item for item in items if half_of(item.path) != half]
+    items[:] = [item for item in items if half_of(item.path) == half]
+    config.hook.pytest_deselected(items=others)
 
 
 def _children() -> set[int]:

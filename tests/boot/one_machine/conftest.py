@@ -16,7 +16,7 @@ from tests.boot.one_machine.units import created
 _PROGRAMS = Path(__file__).parents[1]
 
 
-@pytest.fixture(scope="session", params=["bookworm", "trixie"])
+@pytest.fixture(scope="package", params=["bookworm", "trixie"])
 def machine(
     request: pytest.FixtureRequest, packages: dict[str, Path], work: Path
 ) -> Iterator[Machine]:
