@@ -169,6 +169,15 @@ def test_a_sample_that_does_not_come_is_unknown_after_three_intervals_and_two_se
     assert health["status"] == "healthy"
 
 
+def test_a_collector_that_was_stopped_has_fresh_samples_at_once() -> None:
+    """The first tick after it has samples before the heartbeat that tells how late it is."""
+    judge = Judge(interval=1.0)
+    judge.status()
+    assert judge.sample(10.0)[0]["status"] == "healthy"
+    assert judge.hear(sample(10.0)) == []
+    assert judge.beat(3600) == []
+
+
 def test_what_is_published_on_change_does_not_grow_stale() -> None:
     judge = Judge(on_change=True)
     judge.status()

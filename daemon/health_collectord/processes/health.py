@@ -138,7 +138,7 @@ class HealthProcess(Process):
         before, metric.problems = metric.problems, {}
         if evt.data is None:  # the figures are gone; the status says why
             return
-        metric.seen = self._now
+        metric.seen = 0.0  # in this tick, of which the heartbeat that ends it tells the time
         absent = 0
         for number, rule in metric.armed:
             known = False
@@ -182,7 +182,7 @@ class HealthProcess(Process):
 
     def _grow_stale(self) -> None:
         for metric in self._periodic:
-            metric.seen = metric.seen or self._now  # nothing is stale before the first heartbeat
+            metric.seen = metric.seen or self._now  # nor is anything stale before the first one
             stale = (
                 metric.status == "ok"
                 and self._now - metric.seen > _STALE_INTERVALS * metric.interval + _STALE_GRACE
