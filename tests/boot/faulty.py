@@ -9,7 +9,6 @@ that. The file MARKER says that it has been had.
 import os
 import sys
 import threading
-import time
 from pathlib import Path
 
 sys.path.insert(0, "/usr/lib/health-collectord")
@@ -62,15 +61,17 @@ def die():
 
 
 def leak():
+    marker.touch()
     while True:
         kept.append(b"x" * (8 << 20))
-        marker.touch()
-        time.sleep(0.02)
 
 
 def late():
+    """Reads when the file `go` beside the marker says so."""
     marker.touch()
-    time.sleep(2.5)
+    pause = threading.Event()
+    while not marker.with_name("go").exists():
+        pause.wait(0.05)
     MemoryReader.read = read
 
 
