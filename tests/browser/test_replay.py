@@ -25,6 +25,8 @@ def test_a_replay_says_so_and_of_when(open_page: Open, tmp_path: Path) -> None:
         # Berlin's time, as everywhere on a page.
         expect(page.locator("#link")).to_contain_text("Replay of 2025-03-04 06:0")
         expect(page.locator("#host")).to_have_text("barn")
+        shown = page.locator("#link").inner_text()
+        expect(page.locator("#link")).not_to_have_text(shown)  # frames have come, not the snapshot
         expect(page.locator("#clock")).to_be_hidden()  # a past time is no wrong clock
         page.reload()
         expect(page.get_by_text("This is a replay")).to_be_visible()
