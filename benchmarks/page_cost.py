@@ -8,9 +8,9 @@ page with an empty cache, several times; then each page is left open alone. What
 
 - **kB, requests**: all that came until the first live value, headers included, as compressed;
 - **external**: requests to any other origin;
-- **FCP**: first contentful paint, coming from another site's page, as readers do; **live**: until a
-  value that came over the live connection, or was fetched by the page, stands in it; both in ms
-  from the start of navigation, medians;
+- **FCP**: first contentful paint; **live**: until a value that came over the live connection, or
+  was fetched by the page, stands in it; both in ms from the start of navigation, medians. Each is
+  measured in loads of its own, coming from another site's page, on which the reader has rested;
 - **event to paint**: from an event's own time, which is the collector's, to the end of the frame in
   which the browser painted it, in ms;
 - **CPU**: of all of Chromium's processes by the kernel's account, less what the same browser takes
@@ -28,13 +28,13 @@ import threading
 import time
 import venv
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.request import urlopen
 
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -45,6 +45,7 @@ from tests.running import running, start_collector, start_webui  # noqa: E402
 
 GLANCES = "glances[web]==4.5.8"
 SETTLE_SECONDS = 6.0
+REST_SECONDS = 1.0  # a reader stays on a page: the browser has done with opening it
 
 
 @dataclass(slots=True)
@@ -84,24 +85,41 @@ def elsewhere() -> Iterator[str]:
         server.shutdown()
 
 
-def load(browser: Browser, subject: Subject, before: str) -> None:
-    """Once, with nothing in the cache, coming from the address `before`."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    page.goto(before)
-    page.add_init_script(f"({WATCH})(() => {subject.live})")
+@contextmanager
+def arriving(browser: Browser, before: str) -> Iterator[Page]:
+    """A page with an empty cache, at rest at the address `before`."""
+    with closing(browser.new_context(viewport={"width": 1280, "height": 900})) as context:
+        page = context.new_page()
+        page.goto(before)
+        time.sleep(REST_SECONDS)
+        yield page
+
+
+def measure_paint(page: Page, subject: Subject) -> None:
+    """With nothing in the page that looks on."""
+    page.goto(subject.url, wait_until="commit")
+    page.wait_for_function(f"() => ({_PAINTED})", polling=100)
+    subject.paints.append(page.evaluate(f"{_PAINTED}.startTime"))
+
+
+def measure_live(page: Page, subject: Subject) -> None:
+    watch_load(page, subject)
+    subject.lives.append(page.evaluate("window.liveAt"))
+
+
+def measure_traffic(page: Page, subject: Subject) -> None:
     traffic = Traffic(page)
+    watch_load(page, subject)
+    subject.kilobytes, subject.requests, subject.external = traffic.stop()
+
+
+def watch_load(page: Page, subject: Subject) -> None:
+    page.add_init_script(f"({WATCH})(() => {subject.live})")
     page.goto(subject.url, wait_until="commit")
     page.wait_for_function("() => window.liveAt !== undefined", timeout=30_000, polling=20)
-    subject.kilobytes, subject.requests, subject.external = traffic.stop()
-    page.wait_for_function(
-        "() => performance.getEntriesByName('first-contentful-paint').length > 0"
-    )
-    subject.paints.append(
-        page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
-    )
-    subject.lives.append(page.evaluate("window.liveAt"))
-    context.close()
+
+
+_PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]"
 
 
 def installed(name: str, requirement: str, command: str) -> list[str]:
@@ -171,21 +189,22 @@ def measure(options: argparse.Namespace) -> None:
         browser, pid = stack.enter_context(chromium())
         before = stack.enter_context(elsewhere())
         time.sleep(SETTLE_SECONDS)
-        for _ in range(options.loads):
+        for kind in [measure_traffic] + [measure_paint, measure_live] * options.loads:
             for subject in found:
-                load(browser, subject, before)
+                with arriving(browser, before) as page:
+                    kind(page, subject)
         empty = Left(browser, pid, "about:blank")
         time.sleep(SETTLE_SECONDS)
         idle = empty.cpu(min(options.seconds, 20))
         for subject in found:
             left = Left(browser, pid, subject.url, subject.live)
             time.sleep(SETTLE_SECONDS)
-            before, _ = left.memory()
+            heap, _ = left.memory()
             left.page.evaluate("window.lags.length = 0")
             subject.cpu = left.cpu(options.seconds) - idle
             subject.lags = left.page.evaluate("window.lags")
             subject.heap, _ = left.memory()
-            subject.growth = (subject.heap - before) * 3600 / options.seconds
+            subject.growth = (subject.heap - heap) * 3600 / options.seconds
             left.context.close()
     report(found, idle)
 
@@ -201,7 +220,7 @@ def report(found: list[Subject], idle: float) -> None:
         lags = "-"
         if s.lags:
             cut = statistics.quantiles(s.lags, n=20)
-            lags = f"{statistics.median(s.lags):.0f} / {cut[18]:.0f}"
+            lags = f"{statistics.median(s.lags):.0f} / {cut[18]:.0f} of {len(s.lags)}"
         print(
             f"| {s.name} | {s.kilobytes:.1f} / {s.requests} | {s.external} |"
             f" {statistics.median(s.paints):.0f} | {statistics.median(s.lives):.0f} | {lags} |"

@@ -13,6 +13,7 @@ const base = new URL(root || "./", location.href);
 const mainElement = () => document.getElementById("main");
 
 await painted();
+document.body.classList.add("painted"); // what is drawn from now on comes at once
 const socket = io({
   path: `${base.pathname}socket.io/`,
   transports: ["websocket", "polling"],
