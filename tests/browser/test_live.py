@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import CDPSession, Page, expect
+from playwright.sync_api import CDPSession, Page, Route, expect
 
 from tests.browser.conftest import Open, start_pi
-from tests.running import Running, start_collector, start_webui
+from tests.running import Running, start_collector, start_webui, wait_for
 
 MAX_KILOBYTES = 48
 MAX_KILOBYTES_WITH_CHARTS = 76
@@ -94,6 +94,71 @@ def test_few_requests_and_bytes_until_the_first_live_update(
     assert len(urls) - len(aside) <= MAX_REQUESTS, urls
     assert needed <= MAX_KILOBYTES
     assert every <= MAX_KILOBYTES_WITH_CHARTS
+
+
+def test_what_the_server_drew_stands_until_more_is_known(open_page: Open, webui: Running) -> None:
+    """Not a frame of another verdict, and Live is what came over the connection alone."""
+    wait_for_ticks(open_page(webui.url))
+    page = open_page("about:blank")
+    page.add_init_script(
+        """
+        window.said = [];
+        const text = (id) => document.getElementById(id)?.textContent;
+        const look = () => {
+            if (document.readyState === "loading") return;
+            const now = [text("verdict"), text("link"), text("coverage"), text("announce")];
+            if (String(now) !== String(said.at(-1))) said.push(now);
+        };
+        const all = { childList: true, characterData: true, subtree: true };
+        new MutationObserver(look).observe(document, all);
+        document.addEventListener("readystatechange", look);
+        """
+    )
+    page.goto(webui.url)
+    wait_for_ticks(page, 1)
+    said = page.evaluate("window.said")
+    links = [link for _, link, _, _ in said]
+    assert links[0] == "As of loading"
+    assert all(link.startswith("Live ") for link in links[1:]), links
+    assert len({(verdict, coverage) for verdict, _, coverage, _ in said}) == 1, said
+    assert not any(announced for *_, announced in said), said
+
+    page.route_web_socket("**/socket.io/**", lambda _: None)  # it is opened, and silent
+    page.goto(webui.url)
+    page.wait_for_function("document.body.classList.contains('painted')")
+    drawn = page.locator("h1").text_content()
+    assert page.locator("#link").text_content() == "As of loading"
+    word = str(drawn).split(":")[0]
+    expect(page.locator("h1")).to_have_text(f"Stale: no data for 3 s; last known: {word}")
+
+
+def test_nothing_moves_when_the_charts_come(open_page: Open, webui: Running) -> None:
+    """They have their place from the start: who came for a tile, or reads on, stays there."""
+
+    def height(page: Page) -> int:
+        return int(page.evaluate("document.documentElement.scrollHeight"))
+
+    wait_for_ticks(open_page(webui.url), 3)
+    page = open_page("about:blank")
+    charts: list[Route] = []
+    page.route("**/charts-*.js", lambda route: charts.append(route))
+    page.goto(f"{webui.url}#metric-identity")
+    wait_for_ticks(page, 1)
+    before, place = height(page), page.locator(":target").bounding_box()
+    assert page.locator("figure.chart:not([hidden])").count()
+    wait_for(lambda: (page.wait_for_timeout(10), charts)[1])
+    charts.pop().continue_()
+    expect(page.locator("figure.chart:not([hidden]) canvas").first).to_be_visible()
+    assert height(page) == before
+    assert page.locator(":target").bounding_box() == place
+    expect(page.locator(":target")).to_be_in_viewport()
+
+    page.goto(webui.url)
+    wait_for_ticks(page, 1)
+    page.evaluate("scrollTo(0, 100)")
+    page.reload()
+    wait_for_ticks(page, 1)
+    assert page.evaluate("scrollY") == 100
 
 
 def test_charts_are_filled_from_history_and_go_on(open_page: Open, webui: Running) -> None:

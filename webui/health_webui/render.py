@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from health_webui.catalogue import Card, Field, Metric
+from health_webui.catalogue import Card, Chart, Field, Metric
 from health_webui.fleet import Follower, rows_of, value_at
 from health_webui.units import format_number
 from health_webui.words import words
@@ -93,6 +93,35 @@ class MetricView:
         """Between what its course is drawn, where that is fixed."""
         chart = self.metric.chart_of(field.name, rows)
         return (0.0, 100.0) if field.unit == "percent" else chart.range if chart else None
+
+    @property
+    def charts(self) -> list[tuple[str, list[str], bool]]:
+        """Each chart's title, lines' names, and whether its place is left out, as in chart.js.
+
+        The names are those that need no rows. A chart without a figure says nothing, and one row by itself repeats what the chart of the
+        whole says.
+        """
+        known = [(chart, self._lines(chart)) for chart in self.metric.charts]
+        whole = {c.series[0].form for c, lines in known if lines and not c.rows}
+        return [
+            (
+                chart.title or self.metric.title,
+                [] if chart.rows else [f.label for f in self._known(chart)],
+                not lines or bool(chart.rows and lines == 1 and chart.series[0].form in whole),
+            )
+            for chart, lines in known
+        ]
+
+    def _lines(self, chart: Chart) -> int:
+        """How many lines the newest sample gives a chart."""
+        if not chart.rows:
+            return len(self._known(chart))
+        rows = [row for _, row in rows_of(self.sample, chart.rows)]
+        told = [row for row in rows if any(row.get(f.name) is not None for f in chart.series)]
+        return len(told) * len(chart.series)
+
+    def _known(self, chart: Chart) -> list[Field]:
+        return [field for field in chart.series if value_of(field, self.sample) is not None]
 
     @property
     def pairs(self) -> list[tuple[str, Field | None, Field | None]]:

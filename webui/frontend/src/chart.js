@@ -37,16 +37,17 @@ const alone = (plot, series) => {
 let count = 0;
 
 export class Chart {
+  // `figure`: its place, with the title, as the server draws it.
   // `said`: the series in the same unit that the metric's charts without rows draw.
   // `on`: zoom(from, to), live(), point(time or null).
-  constructor(place, declared, said, on) {
-    Object.assign(this, { declared, said, on, plot: null, drawn: [], shown: "", at: null });
+  constructor(figure, declared, said, on) {
+    Object.assign(this, { figure, declared, said, on, plot: null, drawn: [], shown: "", at: null });
     Object.assign(this, { view: null, drawnTo: 0 });
     const { title } = declared;
     this.id = `chart-${(count += 1)}`;
-    this.canvas = make("div", { className: "plot" });
+    this.canvas = figure.querySelector(".plot");
     this.canvas.setAttribute("role", "img");
-    this.legend = new Legend();
+    this.legend = new Legend(figure.querySelector(".legend"));
     this.table = make("div", { id: this.id, className: "scroll", hidden: true, tabIndex: 0 });
     this.table.setAttribute("role", "region");
     this.table.setAttribute("aria-label", words("table.label", { title }));
@@ -55,16 +56,13 @@ export class Chart {
     this.toggle.setAttribute("aria-controls", this.id);
     this.toggle.setAttribute("aria-expanded", "false");
     this.toggle.addEventListener("click", () => this.turn());
-    const head = make("figcaption", {}, make("h3", { textContent: title }), this.toggle);
-    const parts = [head, this.canvas, this.legend.element, this.table];
-    this.figure = make("figure", { className: "chart" }, ...parts);
-    this.figure.hidden = true; // until there is something to show
-    place.append(this.figure);
+    figure.querySelector("figcaption").append(this.toggle);
+    figure.append(this.table);
     new ResizeObserver(() => this.resize()).observe(this.canvas);
     this.inSight = false; // what is not is drawn now and then, and when it comes
     new IntersectionObserver(([{ isIntersecting }]) => this.sight(isIntersecting), {
       rootMargin: "20px",
-    }).observe(this.figure);
+    }).observe(figure);
   }
 
   // The lines to draw: each declared series, of each row where it has rows. As long as there are

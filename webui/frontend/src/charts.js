@@ -28,8 +28,9 @@ export class Charts {
     this.described = 0;
     this.pointed = null;
     this.now = 0;
-    const place = this.section.querySelector(".charts");
-    place.textContent = "";
+    const figures = new Map(
+      [...this.section.querySelectorAll("[data-chart]")].map((e) => [e.dataset.chart, e]),
+    );
     const on = {
       zoom: (from, to) => this.window.set(from, to),
       live: () => this.window.back(),
@@ -42,13 +43,12 @@ export class Charts {
       this.byName.set(name, this.live.get(state));
       const card = document.getElementById(`metric-${name}`);
       if (charts.length) card?.classList.toggle("charted", card.classList.contains("kind-table"));
-      for (const declared of charts) {
+      charts.forEach((declared, i) => {
         const whole = charts.filter(({ rows, unit }) => declared.rows && !rows && unit === declared.unit);
         const said = whole.flatMap(({ series }) => series.map((each) => each.name));
-        const chart = new Chart(place, declared, said, on);
-        chart.figure.classList.toggle("main", declared === charts[0]); // a wall has room for one
+        const chart = new Chart(figures.get(`${name}-${i}`), declared, said, on);
         this.charts.push([state, chart]);
-      }
+      });
     }
     this.section.hidden = this.charts.length === 0;
     this.window = new Window(this.section, ranges, () => this.now, () => this.turned());

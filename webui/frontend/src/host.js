@@ -14,6 +14,12 @@ const STATUS_PATH = "collector.metrics.";
 
 const at = (state, path) => path.split(".").reduce((node, key) => node?.[key], state);
 
+// The verdict that the server has drawn, until more is known than its words.
+const drawnHealth = () => {
+  const heading = document.getElementById("verdict");
+  return { status: heading.dataset.status, summary: heading.querySelector(".reason").textContent };
+};
+
 export class Host {
   constructor(main) {
     this.main = main;
@@ -22,7 +28,8 @@ export class Host {
     this.heard = performance.now() - Number(main.dataset.silent) * 1000;
     this.now = new Date();
     this.replay = false; // whether a recording is played
-    this.health = null;
+    this.health = drawnHealth();
+    this.told = false; // until then the page is as the server has drawn it
     this.charts = null;
     this.skew = new Skew();
     for (const time of main.querySelectorAll("time")) write(time, dateAndClock(new Date(time.dateTime)));
@@ -48,17 +55,18 @@ export class Host {
   // The whole state, on every start and every new start.
   snapshot({ host, link, state, time, replay }) {
     this.replay = replay;
+    this.told = true;
     document.getElementById("lost").hidden = true;
     if (host) this.name = host;
     if (time) this.now = new Date(time);
     write(document.getElementById("host"), this.name);
+    this.health = state.health ?? null;
     this.setLink(link);
     for (const [path, card] of this.byState) card?.show(at(state, path));
     for (const [name, card] of this.cards) {
       const status = at(state, `${STATUS_PATH}${name}`);
       if (status) card.tell(status);
     }
-    this.health = state.health ?? null;
     this.showHealth();
   }
 
@@ -114,6 +122,7 @@ export class Host {
     const place = document.getElementById("no-charts");
     if (!place) return;
     place.hidden = !reason;
+    if (reason) document.getElementById("charts").hidden = true;
     if (reason) write(place, words("charts.none", { reason }));
   }
 
@@ -136,7 +145,7 @@ export class Host {
   again() {
     for (const card of this.cards.values()) card.again();
     this.charts?.forget();
-    this.showHealth();
+    if (this.told) this.showHealth();
   }
 
   // The second hand, and what it is worth.
@@ -160,6 +169,7 @@ export class Host {
     const silent = this.silent;
     const stale = seen && (this.link === "stale" || silent > STALE_AFTER_SECONDS);
     const link = !seen ? "connecting" : stale ? "stale" : "live";
+    if (link === "live" && !this.told) return link;
     this.main.classList.toggle("stale", stale);
     const label = document.getElementById("link");
     const time = this.replay ? dateAndClock(this.now, true) : clock(this.now, true);

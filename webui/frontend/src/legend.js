@@ -6,11 +6,12 @@ import { make, write } from "./elements.js";
 const MOST = 8;
 
 export class Legend {
-  constructor() {
-    this.list = make("ul", { className: "legend" });
+  // `list`: its place, where the server has drawn the names that it knew.
+  constructor(list) {
+    this.list = list;
     this.more = make("button", { type: "button", hidden: true });
     this.more.addEventListener("click", () => this.fold(!this.folded));
-    this.element = make("div", {}, this.list, this.more);
+    list.after(this.more);
     this.items = [];
     this.folded = true;
   }

@@ -24,12 +24,12 @@ export const remember = (name, value) => {
   }
 };
 
-// A button that goes through `values`, the first of which is what it is without a choice.
+// A button that goes through `values`, the first of which is what it is without a choice. What was
+// chosen before, the server has drawn.
 const cycle = (button, name, values, chosen) => {
   const show = (value) => {
     button.dataset.value = value;
     button.querySelector("span").textContent = words(`${name}.${value}`);
-    chosen(value);
   };
   show(values.includes(recall(name)) ? recall(name) : values[0]);
   button.hidden = false;
@@ -37,6 +37,7 @@ const cycle = (button, name, values, chosen) => {
     const next = values[(values.indexOf(button.dataset.value) + 1) % values.length];
     remember(name, next === values[0] ? null : next);
     show(next);
+    chosen(next);
   });
 };
 
