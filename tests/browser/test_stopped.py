@@ -3,7 +3,7 @@
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -79,6 +79,20 @@ def age(collector: Running) -> float:
     return float(collector.request("ping")["uptime_seconds"])
 
 
+@contextmanager
+def asleep(others: set[int]) -> Iterator[None]:
+    """Stops the pages of the browsers that are not `others`, and them alone."""
+    stopped = [p for p in chromium_of(others) if "--type=renderer" in p.cmdline()]
+    assert stopped
+    for process in stopped:
+        process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in stopped:
+            process.send_signal(signal.SIGCONT)
+
+
 @pytest.mark.parametrize("stands_still", [False, True])
 def test_a_woken_page_never_shows_what_is_old_as_live(
     browser: Browser,
@@ -97,20 +111,52 @@ def test_a_woken_page_never_shows_what_is_old_as_live(
         wait_for_ticks(page, 2)
         page.evaluate(_HOW_OLD)
         wait_for_ticks(page, 2)
-        asleep = [p for p in chromium_of(others) if "--type=renderer" in p.cmdline()]
-        assert asleep
-        for process in asleep:
-            process.send_signal(signal.SIGSTOP)
-        try:
+        with asleep(others):
             until = age(collector) + ASLEEP_SECONDS
             wait_for(lambda: age(collector) > until, timeout=20.0)
-        finally:
-            for process in asleep:
-                process.send_signal(signal.SIGCONT)
         wait_for_ticks(page, 2)
         ages = page.evaluate("window.ages")
         assert len(ages) >= 4
         assert max(ages) < 3000
+
+
+# The number that the loud one's row is at, whenever the list says that it is fresh.
+_NUMBERS = """
+() => {
+  window.numbers = [];
+  const main = document.getElementById("main");
+  const row = [...document.querySelectorAll("tbody tr")].find((each) => /event/.test(each.textContent));
+  new MutationObserver(() => {
+    const [, number] = row.querySelector(".reason").textContent.match(/event (\\d+)/);
+    if (!main.classList.contains("stale")) window.numbers.push(Number(number));
+  }).observe(main, { attributes: true, characterData: true, childList: true, subtree: true });
+}
+"""
+
+
+def test_a_woken_list_never_shows_what_is_old_as_fresh(
+    browser: Browser, tmp_path: Path, collector: Running, request: pytest.FixtureRequest
+) -> None:
+    others = {process.pid for process in chromium_of(set())}
+    page: Page = request.getfixturevalue("page")
+    loud = LoudCollector(100, HERTZ)
+    try:
+        with start_webui(tmp_path, collector, loud) as web:  # type: ignore[arg-type]
+            loud.wait_subscribed()
+            loud.start()
+            page.goto(web.url)
+            page.get_by_text(re.compile(r"event \d+")).wait_for()
+            page.evaluate(_NUMBERS)
+            page.wait_for_function("() => window.numbers.length > 2")
+            with asleep(others):
+                before = loud.number
+                wait_for(lambda: loud.number > before + ASLEEP_SECONDS * HERTZ, timeout=20.0)
+                woken = loud.number
+            page.wait_for_function("number => window.numbers.at(-1) > number", arg=woken + HERTZ)
+        old = [n for n in page.evaluate("window.numbers") if before + 2 * HERTZ < n < woken - HERTZ]
+        assert not old, (before, woken, old)
+    finally:
+        loud.close()
 
 
 def test_it_is_closed_at_a_bound_and_comes_back_with_the_newest_state(

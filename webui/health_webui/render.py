@@ -98,8 +98,8 @@ class MetricView:
     def charts(self) -> list[tuple[str, list[str], bool]]:
         """Each chart's title, lines' names, and whether its place is left out, as in chart.js.
 
-        The names are those that need no rows. A chart without a figure says nothing, and one row by itself repeats what the chart of the
-        whole says.
+        The names are those that need no rows. A chart without a figure says nothing, and one row by
+        itself repeats what the chart of the whole says.
         """
         known = [(chart, self._lines(chart)) for chart in self.metric.charts]
         whole = {c.series[0].form for c, lines in known if lines and not c.rows}

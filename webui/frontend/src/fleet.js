@@ -283,6 +283,7 @@ export const followFleet = (socket, { redraw, isOutdated }) => {
   const wake = waking(socket, (slept) => {
     current = false;
     fleet.heard = Math.min(fleet.heard, seconds() - slept);
+    fleet.judge();
   });
 
   const start = async (answer) => {
