@@ -125,7 +125,8 @@ _NUMBERS = """
 () => {
   window.numbers = [];
   const main = document.getElementById("main");
-  const row = [...document.querySelectorAll("tbody tr")].find((each) => /event/.test(each.textContent));
+  const rows = [...document.querySelectorAll("tbody tr")];
+  const row = rows.find((each) => /event/.test(each.textContent));
   new MutationObserver(() => {
     const [, number] = row.querySelector(".reason").textContent.match(/event (\\d+)/);
     if (!main.classList.contains("stale")) window.numbers.push(Number(number));
