@@ -44,7 +44,7 @@ def recovers(page: Page) -> None:
 def test_a_stopped_collector_is_stale_until_it_goes_on(
     open_page: Open, collector: Running, webui: Running
 ) -> None:
-    page = open_page(webui.url)
+    page = open_page(webui.url, interrupted=True)
     assert (
         stale_after(page, lambda: collector.send(signal.SIGSTOP)) < LIMIT_SECONDS + _SLACK_SECONDS
     )
