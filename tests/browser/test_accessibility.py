@@ -20,7 +20,7 @@ def violations(page: Page, axe: str) -> list[Any]:
 
 def live(page: Page) -> None:
     expect(page.locator("#link")).to_contain_text("Live")
-    expect(page.locator("figure.chart:not([hidden])").first).to_be_visible()
+    expect(page.locator("figure.chart:not([hidden]) canvas").first).to_be_visible()
 
 
 @pytest.mark.parametrize(("scheme", "width"), VIEWS)
