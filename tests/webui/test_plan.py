@@ -25,8 +25,8 @@ def test_a_chart_has_series_range_unit_and_the_thresholds_of_its_rules() -> None
     assert chart["unit"] == "percent"
     assert chart["range"] == [0, 100]
     assert chart["limits"] == [
-        {"at": 80, "severity": "warning"},
-        {"at": 95, "severity": "critical"},
+        {"at": 80, "severity": "warning", "of": ["full_percent"]},
+        {"at": 95, "severity": "critical", "of": ["full_percent"]},
     ]
     assert [s["name"] for s in chart["series"]] == ["full_percent"]
 

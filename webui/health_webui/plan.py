@@ -52,13 +52,13 @@ def _named(field: Field) -> dict[str, str]:
 
 
 def _chart_plan(metric: Metric, chart: Chart) -> dict[str, Any]:
-    limits: dict[float, str] = {}
+    limits: dict[tuple[float, str], list[str]] = {}
     for series in chart.series:
         rule = metric.rule(series.name, chart.rows)
         for severity in ("warning", "critical"):
             threshold = getattr(rule, severity, None)
             if threshold is not None:
-                limits.setdefault(threshold, severity)
+                limits.setdefault((threshold, severity), []).append(series.name)
     return {
         "title": chart.title or metric.title,
         "rows": chart.rows,
@@ -67,5 +67,8 @@ def _chart_plan(metric: Metric, chart: Chart) -> dict[str, Any]:
         "series": [_named(s) for s in chart.series],
         "range": chart.range,
         "stacked": chart.stacked,
-        "limits": [{"at": at, "severity": limits[at]} for at in sorted(limits)],
+        "limits": [
+            {"at": at, "severity": severity, "of": of}
+            for (at, severity), of in sorted(limits.items(), key=lambda item: item[0][0])
+        ],
     }

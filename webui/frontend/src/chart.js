@@ -170,7 +170,7 @@ export class Chart {
           setSelect: [(plot) => this.select(plot)],
           draw: [
             ...(this.heat ? [stripes(lines, range, () => this.columns())] : []),
-            limits(this.declared, this.heat),
+            limits(this.declared, lines, this.heat),
           ],
         },
         ...scales(this.declared, () => this.view, this.heat ? lines : null),

@@ -6,8 +6,14 @@ import { words } from "./words.js";
 
 const LABEL_PIXELS = 13;
 
+// Those of the lines that are drawn: a limit of what is not there is none of what is.
+export const applying = (declared, lines) =>
+  declared.filter(({ of }) =>
+    lines.some(({ name }) => of.some((series) => name === series || name.endsWith(`].${series}`))),
+  );
+
 // A uPlot draw hook.
-export const limits = ({ stacked, limits: declared, unit }, heat) => (plot) => {
+export const limits = ({ stacked, limits: declared, unit }, lines, heat) => (plot) => {
   if (stacked || heat) return;
   const { ctx, bbox } = plot;
   const ratio = devicePixelRatio;
@@ -19,7 +25,7 @@ export const limits = ({ stacked, limits: declared, unit }, heat) => (plot) => {
   ctx.font = `${11 * ratio}px ${css("--sans")}`;
   ctx.setLineDash([2 * ratio, 4 * ratio]);
   // The most severe first: where there is room for few labels, they are theirs.
-  for (const { at, severity } of [...declared].reverse()) {
+  for (const { at, severity } of applying(declared, lines).reverse()) {
     if (at < plot.scales.y.min || at > plot.scales.y.max) continue;
     const y = Math.round(plot.valToPos(at, "y", true));
     ctx.strokeStyle = ctx.fillStyle = css(`--${severity}`);
