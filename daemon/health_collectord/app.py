@@ -14,7 +14,7 @@ from health_collectord.host import Host
 from health_collectord.interfaces.access import Gate, KeyFiles
 from health_collectord.interfaces.operations import Operations
 from health_collectord.interfaces.publisher import EventPublisher
-from health_collectord.interfaces.sockets import asks_for_keys, warn_of_plaintext
+from health_collectord.interfaces.sockets import asks_for_keys, finish, warn_of_plaintext
 from health_collectord.interfaces.state import StateEndpoint
 from health_collectord.messages import CollectorConfigured, CollectorStarted
 from health_collectord.processes.health import HealthProcess
@@ -64,11 +64,11 @@ class Collector:
             HealthProcess(tuple((m.entry, m.rules, m.interval) for m in enabled))
         )
         runtime.processes.register(history)
-        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         allow_remote = config.allow_remote_plaintext
         gate = Gate(KeyFiles(config.keys_dir), everywhere=asks_for_keys(config))
         self.publisher = EventPublisher(
-            context,
+            self._context,
             config.events,
             host=config.host_id,
             epoch=self.epoch,
@@ -85,7 +85,7 @@ class Collector:
             entries=tuple((m.entry, m.describe()) for m in enabled),
         )
         self.state = StateEndpoint(
-            context, config.state, self._operations, allow_remote=allow_remote, gate=gate
+            self._context, config.state, self._operations, allow_remote=allow_remote, gate=gate
         )
         runtime.interfaces.register(self.publisher)
         runtime.interfaces.register(self.state)
@@ -121,7 +121,9 @@ class Collector:
             ready=is_ready,
         )
         self.runtime.processes.register(self._supervision)
-        return self.runtime.serve(self._say_started)
+        status = self.runtime.serve(self._say_started)
+        finish(self._context)
+        return status
 
     def _say_started(self) -> None:
         warn_of_plaintext(events=self.publisher, state=self.state)

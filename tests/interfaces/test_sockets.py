@@ -2,14 +2,18 @@
 
 import errno
 import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import zmq
-from health_collectord.interfaces.sockets import bind, endpoint_of
+from health_collectord.interfaces.sockets import bind, endpoint_of, finish
 from health_collectord.runtime.runtime import StartError
+
+from tests.running import environment
 
 
 @pytest.fixture
@@ -144,3 +148,43 @@ def test_only_the_protocol_of_this_decade_is_spoken(
                 assert ends
             else:
                 assert ends
+
+
+_SAYS_A_LAST_WORD = """
+import os, sys, zmq
+from health_collectord.interfaces.sockets import finish
+context = zmq.Context()
+socket = context.socket(zmq.PUSH)
+socket.connect(sys.argv[1])
+socket.send(b"the last word")
+socket.close(linger=10_000)
+print("closed", flush=True)
+finish(context, 10)
+os._exit(0)
+"""
+
+
+def test_a_process_ends_only_once_its_last_word_has_gone_out(
+    context: zmq.Context[zmq.Socket[bytes]], folder: Path
+) -> None:
+    endpoint = f"ipc://{folder / 'socket'}"
+    with subprocess.Popen(
+        [sys.executable, "-c", _SAYS_A_LAST_WORD, endpoint],
+        env=environment(),
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"closed\n"
+        with context.socket(zmq.PULL) as late:  # the process has no way to get rid of it before
+            late.bind(endpoint)
+            assert late.poll(10_000)
+            assert late.recv() == b"the last word"
+        assert process.wait(10) == 0
+
+
+def test_a_socket_that_was_left_open_is_not_waited_for() -> None:
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    with context.socket(zmq.PUB) as left_open:
+        finish(context, 0.1)
+        assert not context.closed
+        assert not left_open.closed

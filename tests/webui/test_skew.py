@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.webui.module import run
+from tests.webui import module
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ def test_the_quickest_of_the_last_frames_tells_the_difference(
     differences: list[int], told: float
 ) -> None:
     steps = f"const skew = new Skew(); for (const d of {differences}) skew.add(1e12 + d, 1e12)"
-    assert run("clock.js", "Skew", steps, "skew.seconds") == told
+    assert module.run("clock.js", "Skew", steps, "skew.seconds") == told

@@ -8,7 +8,7 @@ from health_webui.units import format_number, significant
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.webui.module import run
+from tests.webui import module
 
 TABLE = json.loads(Path(__file__).with_name("units.json").read_text(encoding="utf-8"))
 
@@ -20,7 +20,7 @@ def test_the_server_writes_a_value_with_its_unit(value: float, unit: str, text: 
 
 def test_the_browser_writes_every_value_as_the_server_does() -> None:
     written = f"{json.dumps(TABLE)}.map(([v, u]) => formatNumber(v, u))"
-    assert run("units.js", "formatNumber", "", written) == [text for _, _, text in TABLE]
+    assert module.run("units.js", "formatNumber", "", written) == [text for _, _, text in TABLE]
 
 
 @given(st.floats(min_value=-999, max_value=999))

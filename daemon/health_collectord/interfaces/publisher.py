@@ -11,7 +11,7 @@ from health_wire.protocol import HEARTBEAT, VERSION, encode
 
 from health_collectord.events import SequencedEvent
 from health_collectord.interfaces.access import Gate
-from health_collectord.interfaces.sockets import bind, bind_again, endpoint_of
+from health_collectord.interfaces.sockets import LINGER_MILLISECONDS, bind, bind_again, endpoint_of
 from health_collectord.runtime.runtime import StartError
 
 # Without what zmq.Socket.send adds: it looks at options that are not used here, twice an event.
@@ -120,8 +120,8 @@ class EventPublisher(Process):
                 self._shut_out(gate)
 
     def close(self) -> None:
-        """Ends the publishing once what was said has gone out, or a fifth of a second has."""
-        self._close(linger=200)
+        """Ends the publishing; `finish` waits for what was said to go out."""
+        self._close(linger=LINGER_MILLISECONDS)
 
     def _close(self, *, linger: int) -> None:
         socket, self._socket = self._socket, None

@@ -5,6 +5,7 @@ import logging
 import os
 import socket as posix
 import stat
+import threading
 import time
 from typing import Any, Protocol
 
@@ -16,6 +17,8 @@ from health_collectord.config import Config
 from health_collectord.interfaces.access import Gate
 from health_collectord.runtime.runtime import StartError
 
+# How long a closed socket tries to get rid of what it was given.
+LINGER_MILLISECONDS = 500
 _BIND_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
@@ -103,6 +106,17 @@ def bind_again(
             if late:
                 raise
         time.sleep(0.001)
+
+
+def finish(context: zmq.Context[Any], seconds: float = 1.0) -> None:
+    """Waits until what the closed sockets were given has gone out, or they have given up.
+
+    To be called last: a process that just ends takes with it what libzmq's thread had not got
+    to. A socket that a hanging part left open is waited for no longer than `seconds`.
+    """
+    ending = threading.Thread(target=context.term, name="finish", daemon=True)
+    ending.start()
+    ending.join(seconds)
 
 
 def endpoint_of(socket: zmq.Socket[bytes]) -> str:

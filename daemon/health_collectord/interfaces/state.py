@@ -12,7 +12,7 @@ from health_wire import protocol
 from health_collectord.interfaces.access import Gate
 from health_collectord.interfaces.limits import Allowances
 from health_collectord.interfaces.operations import Operations
-from health_collectord.interfaces.sockets import bind, bind_again, endpoint_of
+from health_collectord.interfaces.sockets import LINGER_MILLISECONDS, bind, bind_again, endpoint_of
 from health_collectord.runtime.runtime import StartError
 
 _log = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ class StateEndpoint(Process):
                 if router in waiting:
                     self._turn(router)
         finally:
-            router.close(linger=200)
+            router.close(linger=LINGER_MILLISECONDS)
             commands.close(linger=0)
             if gate is not None:
                 gate.close()

@@ -10,7 +10,7 @@ from health_collectord.config import Config
 from health_collectord.interfaces.access import Gate, KeyFiles
 from health_collectord.interfaces.operations import Operations
 from health_collectord.interfaces.publisher import EventPublisher
-from health_collectord.interfaces.sockets import asks_for_keys, warn_of_plaintext
+from health_collectord.interfaces.sockets import asks_for_keys, finish, warn_of_plaintext
 from health_collectord.interfaces.state import StateEndpoint
 from health_collectord.processes.history import HistoryProcess
 from health_collectord.processes.system import SystemProcess
@@ -98,6 +98,5 @@ class Replay:
 
         status = self.runtime.serve(is_ready)
         self.publisher.close()
-        if status == 0:  # all sockets are closed, so that this ends
-            self._context.term()
+        finish(self._context)
         return status
