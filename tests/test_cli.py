@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from health_collectord import cli
-from health_collectord.version import VERSION
+from health_wire.version import VERSION
 
 
 @pytest.fixture(autouse=True)

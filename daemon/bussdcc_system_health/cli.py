@@ -8,10 +8,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from queue import Queue
 from types import FrameType
 from typing import IO
+
+from health_wire.version import VERSION
 
 _PR_SET_PDEATHSIG = 1  # man 2 prctl
 _STOP_SECONDS = 15.0
@@ -132,11 +133,7 @@ def _parser() -> argparse.ArgumentParser:
         "health-webui --help. Their configuration files and variables hold here as well.",
         allow_abbrev=False,
     )
-    try:
-        installed = version("bussdcc-system-health")
-    except PackageNotFoundError:
-        installed = "0"
-    parser.add_argument("--version", action="version", version=f"%(prog)s {installed}")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
     for flag, metavar, text in (
         ("--host", "ADDRESS", "address of the web page (default: 127.0.0.1)"),
         ("--port", "PORT", "port of the web page, 0 for a free one (default: 8086)"),

@@ -8,6 +8,7 @@ from functools import partial
 import zmq
 from bussdcc.clock import ClockProtocol
 from health_wire.settings import SettingsError
+from health_wire.version import VERSION
 
 from health_collectord.config import Config, MetricConfig, changes
 from health_collectord.host import Host
@@ -30,7 +31,6 @@ from health_collectord.sinks.console import ConsoleSink
 from health_collectord.sinks.jsonl import JsonlSink
 from health_collectord.sinks.log import LogSink
 from health_collectord.sinks.queued import QueuedSink
-from health_collectord.version import VERSION
 
 _log = logging.getLogger(__name__)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from health_wire import InvalidKey, settings
 from health_wire.settings import SettingsError
+from health_wire.version import VERSION
 
 from health_collectord import admin, catalogue, pairing
 from health_collectord import config as configuration
@@ -20,7 +21,6 @@ from health_collectord.app import Collector
 from health_collectord.catalogue import CatalogueError
 from health_collectord.runtime.resources import allow_open_files
 from health_collectord.runtime.runtime import StartError, leave
-from health_collectord.version import VERSION
 
 if TYPE_CHECKING:
     from health_collectord.replay.app import Replay

@@ -10,6 +10,7 @@ from typing import Any
 from health_wire import settings
 from health_wire.keys import InvalidKey
 from health_wire.settings import SettingsError
+from health_wire.version import VERSION
 
 from health_webui import collectors
 from health_webui import config as configuration
@@ -112,7 +113,7 @@ def _fail(message: str, status: int) -> int:
     return status
 
 
-_HELP = ("-h", "--help")
+_HELP = ("-h", "--help", "--version")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -123,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
         f"({configuration.PREFIX}_PORT=80), then {configuration.DEFAULT_FILE}.",
         allow_abbrev=False,
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     run = commands.add_parser(
         "run", help="follow the collectors and serve the page (the default)", allow_abbrev=False

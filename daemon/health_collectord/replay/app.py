@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 import zmq
+from health_wire.version import VERSION
 
 from health_collectord.config import Config
 from health_collectord.interfaces.access import Gate, KeyFiles
@@ -20,7 +21,6 @@ from health_collectord.runtime.runtime import CollectorRuntime
 from health_collectord.runtime.store import SnapshotStore
 from health_collectord.sinks.console import ConsoleSink
 from health_collectord.sinks.log import LogSink
-from health_collectord.version import VERSION
 
 _UNNAMED = "recording"
 
