@@ -1,7 +1,9 @@
 """The period of the real daemon, beside its work: the interval, and not a thousandth more."""
 
 import json
+from itertools import combinations
 from pathlib import Path
+from statistics import median
 
 import pytest
 import zmq
@@ -27,8 +29,10 @@ def test_the_mean_period_is_the_interval_within_a_thousandth(tmp_path: Path) -> 
                     beats.append(event["data"]["monotonic_seconds"])
                 elif beats:
                     samples.append(event["time"])
-    mean = (beats[-1] - beats[0]) / SECONDS
-    assert mean == pytest.approx(1.0, rel=1e-3)
+    # Of all pairs of beats, since any one beat may be late where the machine is busy.
+    pairs = combinations(enumerate(beats), 2)
+    period = median((later - beat) / (j - i) for (i, beat), (j, later) in pairs)
+    assert period == pytest.approx(1.0, rel=1e-3)
     assert len(samples) == SECONDS, "one sample a second, no burst and no hole"
     lateness = [beat % 1.0 for beat in beats]
     assert max(lateness) - min(lateness) < 0.2  # on the grid, as far as the machine lets it
