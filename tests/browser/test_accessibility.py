@@ -58,3 +58,21 @@ def test_the_keyboard_reaches_the_content_and_the_tables(open_page: Open, webui:
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.getAttribute('aria-expanded')") == "true"
     expect(page.locator("figure.chart table").first).to_be_visible()
+
+
+def test_no_picture_is_ever_without_its_words(open_page: Open, webui: Running) -> None:
+    """A chart that comes is a picture only once it can say what it shows."""
+    page = open_page("about:blank")
+    page.add_init_script(
+        """window.speechless = [];
+        new MutationObserver(() => {
+            for (const image of document.querySelectorAll("[role=img]:not([aria-label])"))
+                window.speechless.push(image.outerHTML);
+        }).observe(document, { subtree: true, childList: true, attributes: true });"""
+    )
+    page.goto(webui.url)
+    live(page)
+    expect(page.locator("figure.chart:not([hidden]) [role=img]").first).to_be_visible()
+    drawn = page.locator("figure.chart:not([hidden]) .plot:has(canvas)")
+    assert drawn.count() == page.locator("figure.chart:not([hidden]) [role=img]").count()
+    assert page.evaluate("window.speechless") == []

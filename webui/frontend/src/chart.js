@@ -46,7 +46,6 @@ export class Chart {
     const { title } = declared;
     this.id = `chart-${(count += 1)}`;
     this.canvas = figure.querySelector(".plot");
-    this.canvas.setAttribute("role", "img");
     this.legend = new Legend(figure.querySelector(".legend"));
     this.table = make("div", { id: this.id, className: "scroll", hidden: true, tabIndex: 0 });
     this.table.setAttribute("role", "region");
@@ -108,7 +107,7 @@ export class Chart {
     const repeats = lines.length === 1 && this.said.some((name) => view.names.has(name));
     this.figure.hidden = lines.length === 0 || repeats;
     if (this.figure.hidden) return;
-    if (label) this.describe();
+    if (label || !this.canvas.hasAttribute("role")) this.describe();
     if (!this.inSight && this.plot && !label) return;
     const shown = JSON.stringify([view.coarse, lines.map((line) => line.name)]);
     const same = shown === this.shown && this.plot !== null;
@@ -257,6 +256,7 @@ export class Chart {
     });
     const { title } = this.declared;
     const label = words("chart.label", { title, window: this.view.words, lines: lines.join("; ") });
+    this.canvas.setAttribute("role", "img"); // only now: a picture has to have a name
     this.canvas.setAttribute("aria-label", label);
   }
 
