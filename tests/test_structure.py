@@ -24,7 +24,6 @@ SOURCES = sorted(
 TESTED_ELSEWHERE = {
     "daemon/health_collectord/app.py": "as a process: tests/process/",
     "daemon/health_collectord/replay/app.py": "as a process: tests/process/test_replay.py",
-    "daemon/health_collectord/version.py": "one value: tests/test_cli.py",
     "webui/build_hook.py": "runs in every build of the wheel",
     "webui/health_webui/assets.py": "what a browser loads: tests/browser/",
     "webui/health_webui/cli.py": "as a process: tests/browser/",

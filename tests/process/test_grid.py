@@ -13,7 +13,7 @@ from tests.running import start_collector
 SECONDS = 12
 
 
-def test_the_mean_period_is_the_interval_within_a_thousandth(tmp_path: Path) -> None:
+def test_the_period_is_the_interval_within_a_thousandth(tmp_path: Path) -> None:
     with start_collector(tmp_path) as collector, zmq.Context() as context:
         beats: list[float] = []
         samples: list[str] = []
