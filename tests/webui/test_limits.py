@@ -1,4 +1,4 @@
-"""Which limits a chart shows."""
+"""Which limits a chart shows, and where their labels stand."""
 
 from typing import Any
 
@@ -26,3 +26,27 @@ def test_a_limit_of_what_is_not_drawn_is_not_shown() -> None:
 def test_a_limit_of_rows_is_that_of_every_row() -> None:
     assert shown("mounts[/].used_percent") == [85, 95]
     assert shown("mounts[/].unused_percent") == []
+
+
+def placed(*ys: int, right: int = 300) -> list[Any]:
+    """Of labels 13 high and 70 wide, in a box 100 high: `[left, top]`, or None without room."""
+    limits = str([{"y": y, "width": 70} for y in ys])
+    box = f"{{ left: 0, top: 0, right: {right}, bottom: 100 }}"
+    places = f"places({limits}, {box}, 13, 6)"
+    return list(module.run("limits.js", "places", "", f"{places}.map(p => p && [p.left, p.top])"))
+
+
+def test_a_label_stands_above_its_line_or_else_below_it() -> None:
+    assert placed(50) == [[6, 37]]
+    assert placed(5) == [[6, 5]]
+    assert placed(20, 60) == [[6, 7], [6, 47]]
+
+
+def test_no_label_stands_where_another_limit_runs_through_it() -> None:
+    assert placed(5, 14) == [[6, 14], [82, 14]], "both below the lower, beside each other"
+    assert placed(20, 25) == [[6, 7], [6, 25]]
+
+
+def test_a_label_without_room_is_left_out() -> None:
+    assert placed(5, 14, right=100) == [[6, 14], None]
+    assert placed(5, right=60) == [None]
