@@ -12,6 +12,8 @@ import pytest
 from health_collectord.host import Host
 from health_collectord.vocabulary import Metric, Reader, Telemetry
 
+from .trees import grow
+
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
@@ -90,3 +92,16 @@ def recorded(tmp_path: Path) -> Callable[[str], RecordedHost]:
         return RecordedHost(folder)
 
     return copy
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Callable[[str], RecordedHost]:
+    """Makes a quiet host but for what the text says differs (trees.py)."""
+
+    def make(text: str) -> RecordedHost:
+        folder = tmp_path / f"tree{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        grow(folder, text)
+        return RecordedHost(folder)
+
+    return make
