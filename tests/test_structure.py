@@ -23,14 +23,14 @@ SOURCES = sorted(
 # Sources without a test file of their own name, and where they are tested instead.
 TESTED_ELSEWHERE = {
     "daemon/health_collectord/app.py": "as a process: tests/process/",
+    "daemon/health_collectord/commands/local.py": "as a process: tests/commands/test_status.py",
     "daemon/health_collectord/replay/app.py": "as a process: tests/process/test_replay.py",
     "webui/build_hook.py": "runs in every build of the wheel",
-    "webui/health_webui/assets.py": "what a browser loads: tests/browser/",
+    "webui/health_webui/pages/render.py": "whole pages: tests/webui/test_app.py",
     "webui/health_webui/cli.py": "as a process: tests/browser/",
-    "webui/health_webui/login.py": "as a process: tests/webui/test_access.py",
-    "webui/health_webui/render.py": "whole pages: tests/webui/test_app.py",
+    "webui/health_webui/access/login.py": "as a process: tests/webui/access/test_gate.py",
     "webui/health_webui/server.py": "as a process: tests/browser/",
-    "webui/health_webui/websocket.py": "as a process: tests/webui/test_access.py",
+    "webui/health_webui/connections/websocket.py": "as a process: tests/webui/access/test_gate.py",
 }
 
 
@@ -98,6 +98,36 @@ def test_a_metric_imports_neither_another_nor_the_wire_nor_the_runtime(path: Pat
 @pytest.mark.parametrize("path", below("webui/health_webui"), ids=name)
 def test_the_web_process_knows_the_wire_and_not_the_collector(path: Path) -> None:
     assert not tops(path) & {"health_collectord", "bussdcc", "psutil", "bussdcc_system_health"}
+
+
+# The web process's rooms, and what each may look into beside itself. All may use the words, the
+# verdict and the settings that stand above the rooms; these three look into none.
+ROOMS: dict[str, set[str]] = {
+    "access": set(),
+    "following": set(),
+    "connections": {"access"},
+    "pages": {"following"},
+}
+SHARED = {"config", "verdict", "words"}
+
+
+def rooms_of(path: Path) -> set[str]:
+    """What of health_webui, room or file, a file imports."""
+    return {
+        part
+        for module in imports(path)
+        for part in [module.partition("health_webui.")[2].partition(".")[0]]
+        if module.startswith("health_webui.") and part
+    }
+
+
+@pytest.mark.parametrize("path", below("webui/health_webui"), ids=name)
+def test_a_room_of_the_web_process_looks_only_into_rooms_below_it(path: Path) -> None:
+    room, *inside = path.relative_to(ROOT / "webui/health_webui").parts
+    if inside:
+        assert rooms_of(path) <= ROOMS[room] | {room} | SHARED
+    elif path.stem in SHARED:
+        assert rooms_of(path) <= SHARED
 
 
 @pytest.mark.parametrize("path", below("daemon/health_collectord"), ids=name)

@@ -22,11 +22,12 @@ from health_collectord.processes.health import HealthProcess
 from health_collectord.processes.history import HistoryProcess
 from health_collectord.processes.supervision import SupervisionProcess
 from health_collectord.processes.system import SystemProcess
-from health_collectord.runtime.grid import GridService, Heartbeat
+from health_collectord.runtime.grid import GridService
 from health_collectord.runtime.runtime import CollectorRuntime
 from health_collectord.runtime.systemd import Notifier
 from health_collectord.services.sampling import MetricTask
 from health_collectord.services.self_report import SelfReport
+from health_collectord.services.system import SystemService
 from health_collectord.sinks.console import ConsoleSink
 from health_collectord.sinks.jsonl import JsonlSink
 from health_collectord.sinks.log import LogSink
@@ -210,4 +211,4 @@ def _services(
             services.append(GridService(m.entry.name, (task,)))
         else:
             fast.append(task)
-    return [GridService("system", (*fast, Heartbeat(clock), report)), *services]
+    return [SystemService(tuple(fast), clock, report), *services]

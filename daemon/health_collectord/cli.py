@@ -15,10 +15,11 @@ from health_wire import InvalidKey, settings
 from health_wire.settings import SettingsError
 from health_wire.version import VERSION
 
-from health_collectord import admin, catalogue, pairing
+from health_collectord import catalogue
 from health_collectord import config as configuration
 from health_collectord.app import Collector
 from health_collectord.catalogue import CatalogueError
+from health_collectord.commands import pairing, status, watch
 from health_collectord.runtime.resources import allow_open_files
 from health_collectord.runtime.runtime import StartError, leave
 
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status: 0 fine, 1 cannot start or failed, 2 wrong usage or configuration;
-        `status` has its own, see `health_collectord.admin`.
+        `status` has its own, see `health_collectord.commands.status`.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in _HELP):
@@ -115,8 +116,8 @@ def _fail(message: str, status: int) -> int:
 
 
 _COMMANDS: dict[str, Callable[[configuration.Config, dict[str, Any]], int]] = {
-    "status": lambda config, given: admin.status(config, as_json=given["json"]),
-    "watch": lambda config, given: admin.watch(config, given["prefix"]),
+    "status": lambda config, given: status.status(config, as_json=given["json"]),
+    "watch": lambda config, given: watch.watch(config, given["prefix"]),
     "invite": lambda config, given: pairing.invite(
         config, given["name"], address=given["address"], replace=given["replace"]
     ),
@@ -147,18 +148,18 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--example", action="store_true", help="print a documented example file instead"
     )
-    status = commands.add_parser(
+    verdict = commands.add_parser(
         "status",
         help="print how this host is, as the running collector sees it",
         description="Prints the verdict, its reasons, and every metric with units and age.",
         epilog="Exit status: 0 healthy, 1 warning, 2 critical, 3 unknown or no collector running.",
         allow_abbrev=False,
     )
-    status.add_argument("--json", action="store_true", help="as one JSON object")
-    watch = commands.add_parser(
+    verdict.add_argument("--json", action="store_true", help="as one JSON object")
+    events = commands.add_parser(
         "watch", help="print live events, one JSON line each", allow_abbrev=False
     )
-    watch.add_argument(
+    events.add_argument(
         "prefix", nargs="?", default="", metavar="PREFIX",
         help="only events whose name begins with this, such as system.cpu",
     )  # fmt: skip

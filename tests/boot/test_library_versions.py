@@ -122,7 +122,7 @@ def check(suite: str, wheel: Path, source: Path) -> None:
     warnings = [part for each in THEIR_WARNINGS for part in ("-W", each)]
     in_node = (
         path.relative_to(ROOT)
-        for path in (ROOT / "tests/webui").glob("test_*.py")
+        for path in (ROOT / "tests/webui").rglob("test_*.py")
         if IN_NODE in path.read_text()
     )
     ignored = [f"--ignore=/src/{name}" for name in (*LEFT_OUT, *in_node)]

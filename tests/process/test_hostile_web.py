@@ -1,6 +1,6 @@
 """Strangers who do to the real web process whatever a connection allows; a good one is served on.
 
-What is refused for who asks, and for which name, is in tests/webui/test_access.py.
+What is refused for who asks, and for which name, is in tests/webui/access/test_gate.py.
 """
 
 import random
@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 import pytest
-from health_webui.connections import MAX_HEAD, MAX_WAITING, REQUEST_SECONDS, SILENT_SECONDS
+from health_webui.connections.limits import MAX_HEAD, MAX_WAITING, REQUEST_SECONDS, SILENT_SECONDS
 
 from tests.running import Running, start_collector, start_webui, wait_for
 from tests.webui.asking import HANDSHAKE, UPGRADE, Client, frame

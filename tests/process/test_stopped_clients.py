@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
-from health_webui.guard import MAX_QUEUED
+from health_webui.connections.guard import MAX_QUEUED
 
 from tests.process.following import Reader, follow, key_of
 from tests.process.loud import LoudCollector

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
-from health_webui.password import PasswordFile
+from health_webui.access.password import PasswordFile
 
 PASSWORD = "correct horse battery"
 HANDSHAKE = "/socket.io/?EIO=4&transport=websocket"

@@ -5,10 +5,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from health_webui import catalogue
-from health_webui.collectors import Source
 from health_webui.config import Config, Endpoints, load
-from health_webui.fleet import Follower
+from health_webui.following import catalogue
+from health_webui.following.collectors import Source
+from health_webui.following.fleet import Follower
 from health_wire import tree
 
 _places = itertools.count()

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from health_webui.access import Access
+from health_webui.access.gate import Access
 from health_webui.app import create_app
-from health_webui.assets import Assets
-from health_webui.fleet import Fleet, Follower
+from health_webui.following.fleet import Fleet, Follower
+from health_webui.pages.assets import Assets
 from health_wire import CollectorTimeout, ProtocolError
 from werkzeug.test import TestResponse
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from health_webui import catalogue
-from health_webui.access import Access
+from health_webui.access.gate import Access
 from health_webui.app import create_app
-from health_webui.assets import Assets, File
-from health_webui.fleet import Fleet, Follower
+from health_webui.following import catalogue
+from health_webui.following.fleet import Fleet, Follower
+from health_webui.pages.assets import Assets, File
 
 from tests.webui.sample import HOSTILE, STATE, config, follower
 

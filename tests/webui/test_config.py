@@ -8,12 +8,10 @@ from health_webui.config import (
     SETTINGS,
     Config,
     Endpoints,
-    check_access,
     example,
     is_loopback,
     load,
 )
-from health_webui.password import PasswordFile
 from health_wire.settings import SettingsError
 
 ACCEPTED = "ipc:///run/a,ipc:///run/b"
@@ -89,42 +87,6 @@ def test_the_environment_is_checked_as_the_file_is(
 ) -> None:
     with pytest.raises(SettingsError, match=variable):
         given(tmp_path, environ={variable: value})
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        'host = "0.0.0.0"',
-        'host = "::"',
-        'host = "192.0.2.1"',
-        'allowed_hosts = ["health.example.org"]',
-        'trusted_proxies = ["127.0.0.1"]',
-    ],
-)
-def test_other_machines_need_a_password_or_a_word_about_them(tmp_path: Path, text: str) -> None:
-    data = f'data_dir = "{tmp_path}"\n'
-    with pytest.raises(SettingsError, match="health-webui set-password"):
-        check_access(given(tmp_path, f"{data}{text}\n"))
-    check_access(given(tmp_path, f'{data}{text}\nauth = "none"\n'))
-    PasswordFile(tmp_path / "password").set("correct horse")
-    check_access(given(tmp_path, f"{data}{text}\n"))
-
-
-def test_this_machine_needs_no_password(tmp_path: Path) -> None:
-    check_access(given(tmp_path, f'data_dir = "{tmp_path}"\nallowed_hosts = ["localhost"]\n'))
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ('auth = "proxy"', "needs trusted_proxies"),
-        ('tls_key = "k"', "go together"),
-        ('tls_certificate = "c"', "go together"),
-    ],
-)
-def test_what_does_not_fit_together_is_refused(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(SettingsError, match=said):
-        check_access(given(tmp_path, f"{text}\n"))
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from health_webui.access import Access
+from health_webui.access.gate import Access
 from health_webui.api import CONTRACT
 from health_webui.app import create_app
-from health_webui.assets import Assets
-from health_webui.fleet import Fleet
-from health_webui.history import DEFAULT_SECONDS, MAX_SECONDS
+from health_webui.following.fleet import Fleet
+from health_webui.following.history import DEFAULT_SECONDS, MAX_SECONDS
+from health_webui.pages.assets import Assets
 from health_webui.verdict import WORDS
 from health_wire import protocol
 

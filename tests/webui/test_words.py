@@ -12,7 +12,7 @@ from tests.running import ROOT
 WEBUI = ROOT / "webui/health_webui"
 PARTS = json.loads((WEBUI / "words.json").read_text(encoding="utf-8"))
 TEMPLATES = sorted((WEBUI / "templates").glob("*.html"))
-SOURCES = [*WEBUI.glob("*.py"), *TEMPLATES]
+SOURCES = [*WEBUI.rglob("*.py"), *TEMPLATES]
 DYNAMIC = {"theme", "rates"}  # a button's name and its value
 SCRIPTS = [*(ROOT / "webui/frontend/src").glob("*.js")]
 

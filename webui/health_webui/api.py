@@ -13,8 +13,8 @@ from typing import Any
 from flask import Blueprint, Response, request
 from health_wire import CollectorTimeout, ProtocolError, protocol
 
-from health_webui.fleet import Fleet, Follower
-from health_webui.history import Question, TooMany
+from health_webui.following.fleet import Fleet, Follower
+from health_webui.following.history import Question, TooMany
 
 CONTRACT = Path(__file__).with_name("openapi.json")
 _STATUS_OF = {protocol.NOT_FOUND: 404, protocol.BAD_REQUEST: 400, protocol.BUSY: 503}

@@ -27,13 +27,15 @@ from flask_socketio import SocketIO, join_room
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
-from health_webui import api, login, problem, render
-from health_webui.access import MAX_BODY, SESSION_COOKIE, Access, Gate, cookie
-from health_webui.assets import Assets
-from health_webui.fleet import Fleet, Follower
-from health_webui.overview import Overview, counts, summary
-from health_webui.plan import plan
-from health_webui.units import format_number, in_bits
+from health_webui import api
+from health_webui.access import login
+from health_webui.access.gate import MAX_BODY, SESSION_COOKIE, Access, Gate, cookie
+from health_webui.following.fleet import Fleet, Follower
+from health_webui.pages import problem, render
+from health_webui.pages.assets import Assets
+from health_webui.pages.overview import Overview, counts, summary
+from health_webui.pages.plan import plan
+from health_webui.pages.units import format_number, in_bits
 from health_webui.verdict import SEVERITY, WORDS, coverage, problems
 from health_webui.words import for_script, marked, words
 

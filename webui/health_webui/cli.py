@@ -12,10 +12,11 @@ from health_wire.keys import InvalidKey
 from health_wire.settings import SettingsError
 from health_wire.version import VERSION
 
-from health_webui import collectors
 from health_webui import config as configuration
+from health_webui.access.exposure import check_access
+from health_webui.access.password import MAX_PASSWORD, PasswordFile
 from health_webui.config import Config
-from health_webui.password import MAX_PASSWORD, PasswordFile
+from health_webui.following import collectors
 
 _EXIT_FAILED = 1
 _EXIT_USAGE = 2
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = configuration.load(options)
         if command in _KEEPING:
             return _KEEPING[command](config, options)
-        configuration.check_access(config)
+        check_access(config)
     except (SettingsError, InvalidKey) as error:
         return _fail(str(error), _EXIT_USAGE)
     if command == "check-config":

@@ -19,16 +19,18 @@ import gevent.ssl
 from gevent.event import Event
 from health_wire.settings import SettingsError
 
-from health_webui import assets, collectors, green, guard
-from health_webui.access import Access
+from health_webui.access.gate import Access
 from health_webui.app import FLEET_ROOM, create_app, engine_of
-from health_webui.broadcast import Broadcast
 from health_webui.config import Config
-from health_webui.connections import Connections, Server
-from health_webui.fleet import Fleet, Follower
-from health_webui.overview import Overview
-from health_webui.relay import Relay, Send
-from health_webui.websocket import handler_for
+from health_webui.connections import guard
+from health_webui.connections.broadcast import Broadcast
+from health_webui.connections.limits import Connections, Server
+from health_webui.connections.websocket import handler_for
+from health_webui.following import collectors, green
+from health_webui.following.fleet import Fleet, Follower
+from health_webui.following.relay import Relay, Send
+from health_webui.pages import assets
+from health_webui.pages.overview import Overview
 
 _LOG = logging.getLogger(__name__)
 _BACKLOG = 256

@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import pytest
+from health_webui.access.exposure import check_access
+from health_webui.access.password import PasswordFile
+from health_wire.settings import SettingsError
+
+from tests.webui.test_config import given
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'host = "0.0.0.0"',
+        'host = "::"',
+        'host = "192.0.2.1"',
+        'allowed_hosts = ["health.example.org"]',
+        'trusted_proxies = ["127.0.0.1"]',
+    ],
+)
+def test_other_machines_need_a_password_or_a_word_about_them(tmp_path: Path, text: str) -> None:
+    data = f'data_dir = "{tmp_path}"\n'
+    with pytest.raises(SettingsError, match="health-webui set-password"):
+        check_access(given(tmp_path, f"{data}{text}\n"))
+    check_access(given(tmp_path, f'{data}{text}\nauth = "none"\n'))
+    PasswordFile(tmp_path / "password").set("correct horse")
+    check_access(given(tmp_path, f"{data}{text}\n"))
+
+
+def test_this_machine_needs_no_password(tmp_path: Path) -> None:
+    check_access(given(tmp_path, f'data_dir = "{tmp_path}"\nallowed_hosts = ["localhost"]\n'))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('auth = "proxy"', "needs trusted_proxies"),
+        ('tls_key = "k"', "go together"),
+        ('tls_certificate = "c"', "go together"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        check_access(given(tmp_path, f"{text}\n"))

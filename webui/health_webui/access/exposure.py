@@ -1,0 +1,36 @@
+"""Whether the configuration says who may see the page, wherever others can reach it."""
+
+from health_wire.keys import InvalidKey
+from health_wire.settings import SettingsError
+
+from health_webui.access.password import PasswordFile
+from health_webui.config import Config, is_loopback
+
+
+def check_access(config: Config) -> None:
+    """Nobody else may see the page unless the configuration says who.
+
+    Raises:
+        SettingsError: it does not, or what it says cannot be had.
+    """
+    origin = config.loaded.origins
+    if bool(config.tls_certificate) != bool(config.tls_key):
+        raise SettingsError("tls_certificate and tls_key go together: one of them is not set")
+    if config.auth == "proxy" and not config.trusted_proxies:
+        raise SettingsError(
+            f'{origin["auth"]}: auth: "proxy" needs trusted_proxies, the addresses of the proxies'
+        )
+    if not config.exposed or config.auth != "password":
+        return
+    why = "host" if not is_loopback(config.host) else "allowed_hosts"
+    why = "trusted_proxies" if config.trusted_proxies else why
+    try:
+        missing = PasswordFile(config.password_file).record() is None
+    except InvalidKey as error:
+        raise SettingsError(str(error)) from None
+    if missing:
+        raise SettingsError(
+            f"{origin[why]}: {why}: other machines can reach the page, and there is no password:"
+            " set one (health-webui set-password), or say who else decides"
+            ' (auth = "proxy", or "none" for nobody)'
+        )

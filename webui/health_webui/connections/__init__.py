@@ -1,0 +1,1 @@
+"""The connections of browsers: their limits, and what is written to them."""

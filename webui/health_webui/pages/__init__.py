@@ -1,0 +1,1 @@
+"""What a browser is shown, drawn from the catalogue and the state."""
