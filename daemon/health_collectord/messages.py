@@ -115,9 +115,13 @@ class MetricLost(Message):
 
 @dataclass(slots=True, frozen=True, kw_only=True)
 class HealthUpdated(Message):
-    """The verdict changed; `health` as PROTOCOL.md gives it."""
+    """The verdict changed; `health` as PROTOCOL.md gives it.
+
+    With `figures_only` the verdict stands, and nothing but its problems' figures have moved.
+    """
 
     health: dict[str, Any]
+    figures_only: bool = False
 
     @property
     def event_name(self) -> str:

@@ -266,7 +266,8 @@ def test_health(client: PlainClient) -> None:
     assert set(health["checks"]) == {"known", "total", "not_applicable"}
     for problem in health["problems"]:
         assert set(problem) == {
-            "metric", "row", "field", "value", "threshold", "severity", "since", "reason",
+            "metric", "rows", "row", "field", "value", "value_at_onset", "threshold", "severity",
+            "since", "subject", "reason",
         }  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from health_collectord.messages import (
     CollectorConfigured,
     CollectorHeartbeat,
@@ -10,7 +9,7 @@ from health_collectord.messages import (
     MetricLost,
     MetricStatus,
 )
-from health_collectord.processes.health import HealthProcess, _within
+from health_collectord.processes.health import HealthProcess
 from health_collectord.vocabulary import Above, Below, Raised, Rule
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,13 +28,17 @@ class Judge:
         self.second = 0
         self.seq = 0
 
-    def hear(self, payload: Any) -> list[dict[str, Any]]:
+    def tell(self, payload: Any) -> list[HealthUpdated]:
         self.seq += 1
         ctx = Context()
         self.process.handle_event(ctx, sequenced(payload, self.seq, self.second))
-        assert all(isinstance(p, HealthUpdated) for p in ctx.payloads)
         assert all(e.time == sequenced(payload, 1, self.second).time for e in ctx.emitted)
-        return [p.health for p in ctx.payloads]
+        said = [p for p in ctx.payloads if isinstance(p, HealthUpdated)]
+        assert len(said) == len(ctx.payloads)
+        return said
+
+    def hear(self, payload: Any) -> list[dict[str, Any]]:
+        return [said.health for said in self.tell(payload)]
 
     def status(self, status: str = "ok", reason: str | None = None) -> None:
         told = MetricStatus(metric="probe", status=status, reason=reason, since="")
@@ -46,10 +49,15 @@ class Judge:
         seconds = float(self.second)
         return self.hear(CollectorHeartbeat(monotonic_seconds=1000 + seconds, uptime_seconds=1.0))
 
-    def sample(self, *args: Any, **rows: Any) -> list[dict[str, Any]]:
+    def tick(self, payload: Any) -> list[HealthUpdated]:
         """What a whole tick with this sample leads to."""
-        assert self.hear(sample(*args, **rows)) == []
-        return self.beat()
+        assert self.tell(payload) == []
+        self.second += 1
+        seconds = 1000.0 + self.second
+        return self.tell(CollectorHeartbeat(monotonic_seconds=seconds, uptime_seconds=1.0))
+
+    def sample(self, *args: Any, **rows: Any) -> list[dict[str, Any]]:
+        return [said.health for said in self.tick(sample(*args, **rows))]
 
 
 def test_nothing_is_known_before_the_first_sample() -> None:
@@ -80,9 +88,9 @@ def test_a_problem_begins_worsens_and_ends() -> None:
     assert warning["summary"] == "probe 80 %"
     assert warning["problems"] == [
         {
-            "metric": "probe", "row": None, "field": "used_percent", "value": 80.0,
-            "threshold": 80.0, "severity": "warning", "since": "2026-01-01T12:00:01.000Z",
-            "reason": "probe 80 %",
+            "metric": "probe", "rows": None, "row": None, "field": "used_percent", "value": 80.0,
+            "value_at_onset": 80.0, "threshold": 80.0, "severity": "warning",
+            "since": "2026-01-01T12:00:01.000Z", "subject": "probe", "reason": "probe 80 %",
         }
     ]  # fmt: skip
     assert judge.sample(85.0) == []
@@ -90,10 +98,54 @@ def test_a_problem_begins_worsens_and_ends() -> None:
     assert critical["status"] == "critical"
     assert critical["problems"][0]["threshold"] == 90.0
     assert critical["problems"][0]["since"] == "2026-01-01T12:00:01.000Z"  # of the problem
+    assert critical["problems"][0]["value_at_onset"] == 80.0
+    assert critical["summary"] == "probe 95.5 %"
     [better] = judge.sample(81.0)
     assert better["status"] == "warning"
     [healthy] = judge.sample(79.9)
     assert (healthy["status"], healthy["problems"]) == ("healthy", [])
+
+
+def test_a_problem_shows_its_figure_of_now_beside_the_one_it_began_with() -> None:
+    judge = Judge(ROWS)
+    judge.status()
+    judge.sample(1.0, **{"/": 81.0})
+    [health] = judge.sample(1.0, **{"/": 84.0, "/home": 82.0})  # another verdict, with all figures
+    assert [(p["row"], p["value"], p["value_at_onset"]) for p in health["problems"]] == [
+        ("/", 84.0, 81.0),
+        ("/home", 82.0, 82.0),
+    ]
+    assert health["problems"][0]["reason"] == "probe / level percent 84 %"
+    assert health["problems"][0]["rows"] == "rows"
+    assert health["problems"][0]["subject"] == "probe / level percent"
+
+
+def test_figures_that_move_are_said_every_ten_seconds_at_most() -> None:
+    judge = Judge()
+    judge.status()
+    [begun] = judge.tick(sample(80.0))
+    assert begun.figures_only is False
+    assert [judge.tick(sample(81.0 + n / 10)) for n in range(9)] == [[]] * 9
+    [moved] = judge.tick(sample(83.0))
+    assert moved.figures_only is True
+    assert moved.health["summary"] == "probe 83 %"
+    [problem] = moved.health["problems"]
+    assert (problem["value"], problem["value_at_onset"]) == (83.0, 80.0)
+    assert problem["since"] == begun.health["problems"][0]["since"]
+    assert [judge.tick(sample(83.0)) for _ in range(30)] == [[]] * 30
+    assert [judge.tick(sample(83.01)) for _ in range(30)] == [[]] * 30  # it reads the same
+    [worse] = judge.tick(sample(91.0))
+    assert worse.figures_only is False
+
+
+def test_a_threshold_that_a_reload_moves_is_the_standing_problems_as_well() -> None:
+    judge = Judge()
+    judge.status()
+    judge.sample(85.0)
+    judge.hear(CollectorConfigured(changed={"metrics.probe.used_percent_warning": 70.0}))
+    [health] = judge.sample(85.0)
+    assert health["problems"][0]["threshold"] == 70.0
+    assert health["problems"][0]["since"] == "2026-01-01T12:00:00.000Z"
 
 
 def test_each_row_is_judged_and_the_worst_comes_first() -> None:
@@ -232,11 +284,3 @@ def test_the_verdict_that_stands_is_the_one_the_last_sample_gives(
         stands = said[0]["status"] if said else stands
         worst = "healthy" if level is None or level < 80 else "warning"
         assert stands == ("critical" if level is not None and level >= 90 else worst)
-
-
-@pytest.mark.parametrize(
-    ("title", "within"),
-    [("CPU", "CPU"), ("Memory", "memory"), ("Raspberry Pi firmware", "Raspberry Pi firmware")],
-)
-def test_names_keep_their_capitals_within_a_sentence(title: str, within: str) -> None:
-    assert _within(title) == within

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from health_collectord.messages import CollectorHeartbeat, MetricStatus
+from health_collectord.messages import CollectorHeartbeat, HealthUpdated, MetricStatus
 from health_collectord.processes.supervision import SupervisionProcess
 from health_collectord.runtime.grid import GridService
 from health_collectord.runtime.store import SnapshotStore
@@ -39,6 +39,7 @@ class Supervised:
         self.answers = 0
         self.answering = True
         self.alive = True
+        self.subscribers = 2
         self.ready: list[float] = []
         self.process = SupervisionProcess(
             self.notifier,  # type: ignore[arg-type]
@@ -46,7 +47,7 @@ class Supervised:
             services=(self.service,),
             threads={"jsonl": lambda: self.alive},
             probe=self.probe,
-            subscribers=lambda: 2,
+            subscribers=lambda: self.subscribers,
             interval=1.0,
             ready=lambda: self.ready.append(self.clock.now),
         )
@@ -102,14 +103,30 @@ def test_without_systemd_nobody_is_told() -> None:
 
 def test_the_status_line_says_how_things_are() -> None:
     it = Supervised()
-    it.store.set("health", {"status": "warning"})
+    it.store.set("health", {"status": "warning", "summary": "disk /\n\x1b[2J 91 %"})
     it.status("a", "failing")
     it.status("b", "denied")
     it.process.interval = 2.5
     it.beat()
     assert it.notifier.said == [
-        "Warning; every 2.5 s, last at 12:00:00 UTC; 2 subscribers; cannot read a, b"
+        r"Warning: disk /\n\x1b[2J 91 %; every 2.5 s, last at 12:00:00 UTC; 2 subscribers; "
+        "cannot read a, b"
     ]
+
+
+def test_the_status_line_says_another_verdict_at_once() -> None:
+    it = Supervised()
+    it.subscribers = 1
+    it.beat()
+    assert it.notifier.said[-1].startswith("Unknown: no sample yet; every 1 s")
+    health = {"status": "healthy", "summary": "all checks passed"}
+    it.store.set("health", health)
+    it.hear(HealthUpdated(health=health))
+    last = "every 1 s, last at 12:00:01 UTC; 1 subscriber"
+    assert it.notifier.said[-1] == f"Healthy: all checks passed; {last}"
+    it.store.set("health", {"status": "critical", "summary": "x" * 5000})
+    it.hear(HealthUpdated(health={}))
+    assert len(it.notifier.said[-1]) < 400
 
 
 def test_a_service_that_does_not_tick_is_not_alive() -> None:

@@ -33,12 +33,14 @@ def status(status: str, reason: str | None = None) -> MetricStatus:
          "<6>collector 1.0 observes pi, epoch ab"),
         (status("ok"), "<6>disk: ok"),
         (status("unavailable", "no such sensor"), "<6>disk: unavailable: no such sensor"),
-        (status("failing", "line one\nline  two"), "<4>disk: failing: line one line two"),
+        (status("failing", "line one\nline  two"), r"<4>disk: failing: line one\nline  two"),
         (status("denied", "group video"), "<4>disk: denied: group video"),
         (HealthUpdated(health={"status": "critical", "summary": "disk / 97 %"}),
          "<3>health is critical: disk / 97 %"),
         (HealthUpdated(health={"status": "healthy", "summary": "all checks passed"}),
          "<6>health is healthy: all checks passed"),
+        (HealthUpdated(health={"status": "warning", "summary": "disk /\n\x1b[2J\u202e\x9b 91 %"}),
+         r"<4>health is warning: disk /\n\x1b[2J\u202e\x9b 91 %"),
         (CollectorSinkDegraded(sink="jsonl", error="x: No space left on device", lost=3),
          "<3>sink jsonl cannot write: x: No space left on device"),
         (CollectorSinkRecovered(sink="jsonl", lost=3),
@@ -61,6 +63,8 @@ def test_says_it_in_one_line(payload: Message, line: str) -> None:
 
 
 def test_says_nothing_of_the_usual() -> None:
+    moved = HealthUpdated(health={"status": "warning", "summary": "disk / 98 %"}, figures_only=True)
+    assert LogSink().line(sequenced(moved)) is None
     assert LogSink().line(sequenced(status("waiting"))) is None
     for usual in (ProbeUpdated, CollectorHeartbeat, message.ServiceStarted, message.RuntimeBooted):
         assert usual not in LogSink.types
@@ -89,5 +93,5 @@ def test_writes_to_its_file() -> None:
     sink.handle(sequenced(status("failing", "/mnt/\udcff")))
     sink.stop()
     os.close(writer)
-    assert os.read(reader, 1000) == b"disk: failing: /mnt/?\n"
+    assert os.read(reader, 1000) == rb"disk: failing: /mnt/\udcff" + b"\n"
     os.close(reader)

@@ -4,13 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 from bussdcc import ContextProtocol, Event, Message, Process
+from health_wire.terminal import escape, shorten
 
 from health_collectord.events import SequencedEvent
-from health_collectord.messages import CollectorHeartbeat, MetricStatus
+from health_collectord.messages import CollectorHeartbeat, HealthUpdated, MetricStatus
 from health_collectord.runtime.grid import GridService
 from health_collectord.runtime.systemd import Notifier
 
 _ALLOWANCE = 5.0  # seconds that a service may be late, and a thread take to answer
+_LONGEST = 300  # characters of a summary
 _PATIENCE = 5.0  # seconds that a first sample may take; a metric can wait for ever for a rate
 
 
@@ -21,7 +23,7 @@ class SupervisionProcess(Process):
     sample, or said why it cannot, or has had five seconds for it. It is alive while heartbeats
     are dispatched, every service ticks within its allowance, and every I/O thread answers;
     whatever is not, the watchdog is not fed any more. A mount that hangs is none of that: it is
-    a status.
+    a status. The status line says the verdict as soon as there is another.
 
     Args:
         metrics: the names of the metrics that are observed.
@@ -34,7 +36,7 @@ class SupervisionProcess(Process):
     """
 
     name = "supervision"
-    types = (MetricStatus, CollectorHeartbeat)
+    types = (MetricStatus, CollectorHeartbeat, HealthUpdated)
 
     def __init__(
         self,
@@ -58,6 +60,7 @@ class SupervisionProcess(Process):
         self._ready: Callable[[], None] | None = ready
         self._begun = 0.0
         self._fed = 0.0
+        self._found: str | None = None
         self._answers = -1
 
     def handle_event(self, ctx: ContextProtocol, evt: Event[Message]) -> None:
@@ -66,6 +69,8 @@ class SupervisionProcess(Process):
             self._statuses[evt.payload.metric] = evt.payload.status
         elif isinstance(evt.payload, CollectorHeartbeat):
             self._beat(ctx, evt, evt.payload.monotonic_seconds)
+        elif self._notifier.active:
+            self._say(ctx, evt)
 
     def _beat(self, ctx: ContextProtocol, evt: SequencedEvent, now: float) -> None:
         self._begun = self._begun or now
@@ -77,11 +82,11 @@ class SupervisionProcess(Process):
         if not self._notifier.active:
             return
         if now - self._fed >= self._notifier.watchdog_seconds / 3:
-            fault = self._fault(now)
-            if fault is None:
+            self._found = self._fault(now)
+            if self._found is None:
                 self._fed = now
                 self._notifier.alive()
-            self._say(ctx, evt, fault)
+            self._say(ctx, evt)
 
     def _fault(self, now: float) -> str | None:
         """What does not move as it should, in words."""
@@ -96,17 +101,20 @@ class SupervisionProcess(Process):
         self._answers = answers
         return "the state endpoint's thread does not answer" if stuck else None
 
-    def _say(self, ctx: ContextProtocol, evt: SequencedEvent, fault: str | None) -> None:
+    def _say(self, ctx: ContextProtocol, evt: SequencedEvent) -> None:
         health: Any = ctx.state.get("health", {})
         failing = [n for n, s in self._statuses.items() if s in ("failing", "denied")]
+        verdict = str(health.get("status", "unknown")).capitalize()
+        summary = str(health.get("summary", "no sample yet"))
+        count = self._subscribers()
         self._notifier.status(
             "; ".join(
                 [
-                    str(health.get("status", "unknown")).capitalize(),
+                    f"{verdict}: {escape(shorten(summary, _LONGEST))}",
                     f"every {self.interval:g} s, last at {evt.time:%H:%M:%S} UTC",
-                    f"{self._subscribers()} subscribers",
+                    f"{count} subscriber{'' if count == 1 else 's'}",
                     *([f"cannot read {', '.join(failing)}"] if failing else []),
-                    *([fault] if fault else []),
+                    *([self._found] if self._found else []),
                 ]
             )
         )

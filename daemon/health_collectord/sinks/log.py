@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bussdcc import Message, message
+from health_wire.terminal import escape
 
 from health_collectord.events import SequencedEvent
 from health_collectord.messages import (
@@ -38,9 +39,8 @@ class LogSink(QueuedSink):
         if said is None:
             return None
         priority, text = said
-        text = " ".join(text.split())  # one line, whatever an error's text holds
         prefix = f"<{priority}>" if self._prefixed else ""
-        return f"{prefix}{text}\n".encode("utf-8", "replace")
+        return f"{prefix}{escape(text)}\n".encode()  # one line, whatever an error's text holds
 
     def write(self, batch: list[Record]) -> int:
         rest = memoryview(b"".join(line for _, line in batch))
@@ -60,7 +60,9 @@ def _status(said: MetricStatus) -> Line | None:
     return priority, f"{said.metric}: {said.status}{f': {said.reason}' if said.reason else ''}"
 
 
-def _health(said: HealthUpdated) -> Line:
+def _health(said: HealthUpdated) -> Line | None:
+    if said.figures_only:
+        return None
     priority = {"critical": 3, "warning": 4, "unknown": 5}.get(said.health["status"], 6)
     return priority, f"health is {said.health['status']}: {said.health['summary']}"
 
