@@ -5,15 +5,25 @@ from pathlib import Path
 import psutil
 import pytest
 from health_collectord.host import Host
-from health_collectord.metrics.cpu import _COLUMNS, METRIC, CpuReader, CpuUsageUpdated, _parse_stat
-from health_collectord.metrics.cpu import _shares as shares
-from health_collectord.vocabulary import Options
+from health_collectord.metrics.cpu import (
+    _COLUMNS,
+    METRIC,
+    CpuReader,
+    CpuUsageUpdated,
+    _delta,
+    _parse_stat,
+    _shares,
+)
+from health_collectord.vocabulary import Options, Unavailable
 from hypothesis import given
 from hypothesis import strategies as st
 
 from .conftest import RecordedHost
+from .trees import case
+from .verdict import Judged
 
 Recorded = Callable[[str], RecordedHost]
+Tree = Callable[[str], RecordedHost]
 
 
 def sample(host: RecordedHost, *contents: str) -> list[CpuUsageUpdated | None]:
@@ -68,6 +78,73 @@ def test_cores_go_offline_and_come_back(recorded: Recorded) -> None:
     assert keys == [["0"], ["0"], ["0", "1"]]
 
 
+def stat(whole: tuple[int, int], **cores: tuple[int, int]) -> str:
+    """User and idle jiffies of the ``cpu`` line and of the CPUs' own."""
+    lines = {"cpu": whole, **cores}.items()
+    return "".join(f"{name} {user} 0 0 {idle} 0 0 0 0 0 0\n" for name, (user, idle) in lines)
+
+
+@pytest.mark.parametrize("jump", [-300, -100, -10, 10, 100, 10_000_000])
+def test_the_whole_follows_the_cpus_when_their_sum_jumps(recorded: Recorded, jump: int) -> None:
+    """As when cpu1 goes offline: what it was idle is then counted in another way."""
+    before = stat((100, 1900), cpu0=(50, 950), cpu1=(50, 950))
+    after = stat((125, 1975 + jump), cpu0=(75, 1025))
+    _, got = sample(recorded(""), before, after)
+    assert got is not None
+    assert (got.user, got.idle, got.used_percent) == (25.0, 75.0, 25.0)
+    assert [core.key for core in got.cores] == ["0"]
+
+
+@given(
+    st.lists(st.tuples(*[st.integers(0, 200)] * 4), min_size=1, max_size=8),
+    st.integers(-10_000, 10_000),
+)
+def test_the_whole_is_what_its_cpus_are_together(
+    tmp_path_factory: pytest.TempPathFactory, cpus: list[tuple[int, ...]], jump: int
+) -> None:
+    befores = {f"cpu{i}": (user, idle) for i, (user, idle, _, _) in enumerate(cpus)}
+    afters = {f"cpu{i}": (u + du, i_ + di) for i, (u, i_, du, di) in enumerate(cpus)}
+    host = RecordedHost(tmp_path_factory.mktemp("host"))
+    _, got = sample(host, stat((1, 1), **befores), stat((1, 1 + jump), **afters))
+    busy, idle = (sum(cpu[column] for cpu in cpus) for column in (2, 3))
+    if got is not None and busy + idle:
+        assert got.used_percent == pytest.approx(100 * busy / (busy + idle), abs=0.06)
+
+
+def test_a_stat_of_zeros_holds_no_figures(tree: Tree) -> None:
+    said = Judged(tree(case("sandbox-of-zeros")), "cpu")
+    for now in range(3):
+        said.read(float(now))
+    assert said.status == {}
+    said.read(3.0)
+    assert said.status == {"cpu": "unavailable"}
+    assert "nothing but zeros" in (said.reason["cpu"] or "")
+    assert said.health["status"] == "healthy"
+
+
+def test_figures_come_where_zeros_were(recorded: Recorded) -> None:
+    host = recorded("")
+    reader = CpuReader(host.host, Options())
+    host.write("proc/stat", "cpu  0 0 0 0 0 0 0 0\n")
+    assert reader.read(0.0) is None
+    with pytest.raises(Unavailable):
+        reader.read(30.0)
+    host.write("proc/stat", "cpu  25 0 0 75 0 0 0 0\n")
+    got = reader.read(60.0)
+    assert got is not None
+    assert got.user == 25.0
+
+
+def test_a_stat_that_stands_still_is_a_failure(recorded: Recorded) -> None:
+    """A copy of procfs, for one; who waits for it waits for ever."""
+    host = recorded("")
+    host.write("proc/stat", "cpu  1 0 0 9 0 0 0 0\n")
+    reader = CpuReader(host.host, Options())
+    assert [reader.read(now) for now in (0.0, 1.0, 2.0)] == [None] * 3
+    with pytest.raises(ValueError, match="proc/stat stands still"):
+        reader.read(3.0)
+
+
 @pytest.mark.parametrize(
     "garbage",
     ["", "cpu", "cpu  1 2 3\n", "cpu  a b c d e f g h\n", "intr 0\n", "cpu0 1 1 1 1 1 1 1 1"],
@@ -94,10 +171,11 @@ Times = st.tuples(*[st.integers()] * len(_COLUMNS))
 def test_shares_are_percentages_of_one_whole(
     before: tuple[int, ...], after: tuple[int, ...]
 ) -> None:
-    got = shares(before, after)
-    if got is None:
+    delta = _delta(before, after)
+    if delta is None:
         assert all(a <= b for a, b in zip(after, before, strict=True))
         return
+    got = _shares(delta)
     assert all(0 <= value <= 100 for value in got.values())
     assert sum(got[name] for name in _COLUMNS) == pytest.approx(100, abs=0.5)
     used = 100 - got["idle"] - got["iowait"]

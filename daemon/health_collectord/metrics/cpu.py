@@ -14,6 +14,7 @@ from health_collectord.vocabulary import (
     Row,
     Rows,
     Telemetry,
+    Unavailable,
     Unit,
 )
 
@@ -70,40 +71,61 @@ class CpuUsageUpdated(Telemetry):
 
 
 Times = tuple[int, ...]
+_PATIENCE = 3.0  # seconds without a jiffy
 
 
 class CpuReader:
     """Reads the jiffies since boot and gives their shares since the sample before.
 
-    A CPU that was offline at the sample before, or whose counters did not move, has no row.
+    The whole is the sum of the CPUs' own lines where there are any: the ``cpu`` line counts an
+    offline CPU's idle time in another way, and jumps, back or ahead, when one goes offline
+    (fs/proc/stat.c, get_idle_time). A CPU that was offline at the sample before, or whose
+    counters did not move, has no row.
 
     Raises:
         OSError: stat cannot be read.
-        ValueError: stat holds no cpu lines, or one without eight numbers.
+        ValueError: stat holds no cpu lines, or one without eight numbers, or stands still.
+        Unavailable: there are no figures in it.
     """
 
     def __init__(self, host: Host, options: Options) -> None:  # noqa: ARG002 has no options
         self._stat = host.proc("stat")
         self._before: dict[bytes, Times] = {}
+        self._moved = float("inf")
 
-    def read(self, now: float) -> CpuUsageUpdated | None:  # noqa: ARG002 shares need no clock
+    def read(self, now: float) -> CpuUsageUpdated | None:
         after = _parse_stat(self._stat.read(), self._stat.path)
         before = self._before
-        whole = _shares(before.get(b"cpu"), after[b"cpu"])
+        cores, deltas = [], []
+        whole = None
+        for name, times in after.items():
+            if name != b"cpu" and (delta := _delta(before.get(name), times)):
+                deltas.append(delta)
+                whole = _shares(delta)
+                cores.append(Core(key=name[3:].decode(), **whole))
+        if len(cores) > 1:
+            whole = _shares(list(map(sum, zip(*deltas, strict=True))))
+        elif not cores and (delta := _delta(before.get(b"cpu"), after[b"cpu"])):
+            whole = _shares(delta)
         if whole is None:
             # Either the first sample, or not a jiffy has passed: a longer delta comes next.
             self._before = before or after
+            self._moved = min(self._moved, now)
+            if now - self._moved >= _PATIENCE:
+                raise _standstill(after, self._stat.path)
             return None
-        self._before = after
-        cores = []
-        for name, times in after.items():
-            if name != b"cpu" and (shares := _shares(before.get(name), times)) is not None:
-                cores.append(Core(key=name[3:].decode(), **shares))
+        self._before, self._moved = after, now
         return CpuUsageUpdated(cores=tuple(cores), **whole)
 
 
-def _shares(before: Times | None, after: Times) -> dict[str, float] | None:
-    """The percentages between two samples, or None where there is nothing to divide.
+def _standstill(times: dict[bytes, Times], path: str) -> Exception:
+    if any(map(any, times.values())):
+        return ValueError(f"{path} stands still")
+    return Unavailable(f"{path} holds nothing but zeros: a sandbox such as gVisor hides the times")
+
+
+def _delta(before: Times | None, after: Times) -> list[int] | None:
+    """The jiffies between two samples, or None where there are none.
 
     idle and iowait may go back (man 5 proc_stat), as may everything when a CPU comes back
     online: such a delta counts as 0, and the rest as the whole.
@@ -111,12 +133,15 @@ def _shares(before: Times | None, after: Times) -> dict[str, float] | None:
     if before is None:
         return None
     deltas = [a - b if a > b else 0 for a, b in zip(after, before, strict=True)]
+    return deltas if any(deltas) else None
+
+
+def _shares(deltas: list[int]) -> dict[str, float]:
+    """The percentages of what was spent."""
     total = sum(deltas)
-    if not total:
-        return None
-    deltas.append(total - deltas[_IDLE] - deltas[_IOWAIT])
+    busy = total - deltas[_IDLE] - deltas[_IOWAIT]
     # `rounded`, for many at once; most are 0.
-    percents = [int(100 * d / total * 10 + 0.5) / 10 if d else 0.0 for d in deltas]
+    percents = [int(100 * d / total * 10 + 0.5) / 10 if d else 0.0 for d in (*deltas, busy)]
     return dict(zip(_SHARES, percents, strict=True))
 
 
@@ -127,12 +152,12 @@ def _parse_stat(content: bytes, path: str) -> dict[bytes, Times]:
     for line in content.partition(b"\nintr")[0].splitlines():
         if not line.startswith(b"cpu"):
             break
-        name, *columns = line.split(None, 9)
+        columns = line.split(None, 9)
         try:
-            times[name] = tuple(map(int, columns[:8]))
+            times[columns[0]] = found = tuple(map(int, columns[1:9]))
         except ValueError:
             raise ValueError(f"{path}: not a cpu line: {line[:60]!r}") from None
-        if len(times[name]) < len(_COLUMNS):
+        if len(found) < len(_COLUMNS):
             raise ValueError(f"{path}: a cpu line without eight numbers: {line[:60]!r}")
     if b"cpu" not in times:
         raise ValueError(f"{path} does not begin with a cpu line: {content[:40]!r}")
