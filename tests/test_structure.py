@@ -25,6 +25,8 @@ TESTED_ELSEWHERE = {
     "daemon/health_collectord/app.py": "as a process: tests/process/",
     "daemon/health_collectord/commands/local.py": "as a process: tests/commands/test_status.py",
     "daemon/health_collectord/replay/app.py": "as a process: tests/process/test_replay.py",
+    "daemon/health_wire/requests.py": "with its client: tests/health_wire/test_client.py",
+    "daemon/health_wire/updates.py": "with its client: tests/health_wire/test_client.py",
     "webui/build_hook.py": "runs in every build of the wheel",
     "webui/health_webui/pages/render.py": "whole pages: tests/webui/test_app.py",
     "webui/health_webui/cli.py": "as a process: tests/browser/",

@@ -15,47 +15,31 @@ from typing import Any, Literal, Self
 
 import zmq
 
-from health_wire import protocol, tree
+from health_wire import door, protocol, tree
+from health_wire.budget import LEAST_BYTES, Budget, Pace, Resting
+from health_wire.door import Violation
 from health_wire.keys import ClientKeys
 from health_wire.protocol import ProtocolError
+from health_wire.requests import CollectorTimeout, answers, ask
 from health_wire.subscription import CONNECT_SECONDS, Subscription, connect
 from health_wire.updates import (
-    Event,
     Gap,
     Link,
     LinkStatus,
     Snapshot,
     Update,
-    decode_event,
-    natural,
-    object_,
-    text,
 )
 
-__all__ = [
-    "CollectorClient",
-    "CollectorTimeout",
-    "Event",
-    "Gap",
-    "Link",
-    "LinkStatus",
-    "Snapshot",
-    "Update",
-]
-
 _RETRY_SECONDS = 0.5
+_MOST_AT_ONCE = 256 * 1024  # bytes, some milliseconds' work
+_MOST_EPOCHS = 50
 _ENDED_HANDSHAKES = 3  # in a row: no accident
 _MENDED_SECONDS = 5.0  # events from before a break may still have waited here
-_LATE_SECONDS = 2.0  # this client did not run: before long, a collector gives up on it
 # A lost SYN is repeated by the kernel after a second: where connecting was quick before, a new
 # connection is quicker. Should the way have become longer meanwhile, now and then it gets the time.
 _QUICK_SECONDS = 0.3
 _QUICK_FOR_SECONDS = 60.0
 _PATIENT_EVERY = 4
-
-
-class CollectorTimeout(TimeoutError):
-    """The collector did not answer a request in time."""
 
 
 class CollectorClient:
@@ -77,6 +61,8 @@ class CollectorClient:
         host, epoch, seq: what the state belongs to; None, None and 0 before that.
         status: ``connecting`` until the first snapshot, then ``live`` or ``stale``.
         reached: whether the events endpoint has ever taken a connection.
+        fault: what it last sent that is not of the protocol, for which this client leaves it alone
+            for a while: a second, and up to a minute where that goes on; else None.
         refusal: why the collector does not let this client in, with the remedy; else None. It is
             tried again all the while: once the keys are right, it goes on.
     """
@@ -95,6 +81,7 @@ class CollectorClient:
         self.state_endpoint = state
         self._keys = keys
         self._own_context = context is None
+        self._closed = False
         self._context: zmq.Context[Any] = context or zmq.Context()
         self._clock = clock
         self._timeout = timeout
@@ -105,13 +92,17 @@ class CollectorClient:
         self.status: LinkStatus = "connecting"
         self.reached = False
         self.refusal: str | None = None
+        self.fault: str | None = None
+        self._violated: Violation | None = None  # what a reply was, until `receive` takes notice
+        self._budget = Budget(clock)
+        self._rest = Resting(clock)
         self._ended = 0  # handshakes in a row that ended without a reason
         self._broken_until = float("-inf")  # a loss before that was the link's
-        self._slow_until = float("-inf")  # a loss before that was this client's own
+        self._pace = Pace(self._clock, _MENDED_SECONDS)
         self._synced = False
         self._joined = False  # whether an event has come: from then on a hole is a loss
         self._left: set[str] = set()  # epochs that are over, while their events may still come
-        self._next_try = self._heard = self._paced = self._clock()
+        self._next_try = self._heard = self._clock()
         self._reconnect_at = self._heard + protocol.STALE_AFTER_SECONDS
         self._reconnected = 0  # how often since anything was heard
         self._reach = CONNECT_SECONDS  # how long connecting may take
@@ -136,13 +127,14 @@ class CollectorClient:
 
     def close(self) -> None:
         """Closes the sockets; the client cannot be used afterwards."""
+        self._closed = True
         self._subscription.close()
         if self._own_context:
             self._context.term()
 
     def __iter__(self) -> Iterator[Update]:
         """Updates for ever, as they come."""
-        while not self._subscription.closed:
+        while not self._closed:
             yield from self.receive(1.0)
 
     @property
@@ -156,21 +148,57 @@ class CollectorClient:
         Never raises for what the other side sends or fails to send: that is what the updates say.
         """
         updates: list[Update] = []
-        self._pace()
+        self._pace.ran()
+        try:
+            if self._subscription.closed:
+                self._pause(timeout)
+            else:
+                self._take(timeout, updates)
+        except Violation as error:
+            self._leave(error, updates)
+        self._judge(updates)
+        self._pace.ran()
+        return updates
+
+    def _take(self, timeout: float, updates: list[Update]) -> None:
+        """Waits for events and takes what there is, but not so much as to keep the caller."""
         self._join(updates)
         if not updates:
             wait = self._wait(timeout)
             self._subscription.wait(wait)
-            self._pace(wait)
+            self._pace.ran(wait)
             self._join(updates)
-        for _ in range(1000):  # bounded, so that a flood cannot keep the caller from its turn
+        violated, self._violated = self._violated, None
+        if violated is not None:
+            raise violated
+        taken = 0
+        while taken < _MOST_AT_ONCE:
             frames = self._subscription.receive()
             if frames is None:
                 break
+            size = sum(map(len, frames))
+            taken += max(size, LEAST_BYTES)
+            self._budget.spend(size)
             self._accept(frames, updates)
-        self._judge(updates)
-        self._pace()
-        return updates
+
+    def _leave(self, violation: Violation, updates: list[Update]) -> None:
+        """Leaves a collector alone that sends what it may not."""
+        self.fault = f"sends what is not of the protocol: {violation}"
+        self._subscription.close()
+        self._rest.begin()
+        self._synced = False
+        self._left.clear()
+        self._broken_until = float("inf")
+        updates.append(Link(self.status, self.silent_seconds, self.refusal, self.fault))
+
+    def _pause(self, timeout: float) -> None:
+        """Waits as this context's sockets do, and connects anew where there was rest enough."""
+        left = self._rest.left
+        if left:
+            with self._context.socket(zmq.PAIR) as nothing_comes:
+                nothing_comes.poll(int(min(timeout, left) * 1000) + 1)
+        if not self._rest.left:
+            self._connect(self._reach)
 
     def request(self, op: str, /, timeout: float | None = None, **members: Any) -> dict[str, Any]:
         """The collector's reply to a request; may be called from any thread at any time.
@@ -179,41 +207,17 @@ class CollectorClient:
             CollectorTimeout: no reply in time.
             ProtocolError: the reply is an error, or is not of the protocol.
         """
+        if self._rest.left:
+            raise ProtocolError(protocol.BUSY, f"left alone, because it {self.fault}")
         seconds = self._timeout if timeout is None else timeout
-        return self._ask({"op": op, **members}, seconds, self._keys)
-
-    def _ask(
-        self, request: dict[str, Any], seconds: float, keys: ClientKeys | None
-    ) -> dict[str, Any]:
-        socket = connect(self._context, zmq.REQ, self.state_endpoint, keys)
         try:
-            socket.send(protocol.encode(request))
-            if not socket.poll(int(seconds * 1000)):
-                raise CollectorTimeout(f"{self.state_endpoint} did not answer within {seconds:g} s")
-            reply = protocol.decode_object(socket.recv())
-        finally:
-            socket.close()
-        if reply.get("ok") is not True:
-            error, message = reply.get("error"), reply.get("message")
-            raise ProtocolError(str(error or protocol.INTERNAL), str(message or "no reason given"))
-        return reply
+            return door.answer(op, self._ask(seconds, op, **members))
+        except Violation as error:
+            self._violated = error  # whoever receives leaves it, then
+            raise
 
-    def _takes_no_keys(self) -> bool:
-        """Whether the collector answers a client that has none."""
-        try:
-            self._ask({"op": "ping"}, _RETRY_SECONDS, None)
-        except CollectorTimeout:
-            return False
-        except ProtocolError:
-            pass
-        return True
-
-    def _pace(self, waited: float = 0.0) -> None:
-        """Takes notice of where this client did not run for longer than it meant to wait."""
-        now = self._clock()
-        if now - self._paced > waited + _LATE_SECONDS:
-            self._slow_until = now + _MENDED_SECONDS
-        self._paced = now
+    def _ask(self, seconds: float, op: str, **members: Any) -> bytes:
+        return ask(self._context, self.state_endpoint, self._keys, seconds, op=op, **members)
 
     def _watch(self, updates: list[Update]) -> None:
         """Takes notice of what became of the connection."""
@@ -238,7 +242,11 @@ class CollectorClient:
                 # connection before it has sent the greeting that would tell.
                 self._ended += 1
                 if self._ended % _ENDED_HANDSHAKES == 0:
-                    has = "takes no keys" if self._takes_no_keys() else "has a new key"
+                    has = (
+                        "takes no keys"
+                        if answers(self._context, self.state_endpoint, _RETRY_SECONDS)
+                        else "has a new key"
+                    )
                     self._refused(f"the collector {has}", updates)
 
     def _refused(self, why: str | None, updates: list[Update]) -> None:
@@ -248,7 +256,7 @@ class CollectorClient:
         if refusal != self.refusal:
             self.refusal = refusal
             self._next_try = self._clock()
-            updates.append(Link(self.status, self.silent_seconds, refusal))
+            updates.append(Link(self.status, self.silent_seconds, refusal, self.fault))
 
     def _wait(self, timeout: float) -> float:
         """How long to wait for events: not past the moment at which silence means something."""
@@ -266,8 +274,8 @@ class CollectorClient:
         silent = now - self._heard
         if silent >= protocol.STALE_AFTER_SECONDS and self.status == "live":
             self.status = "stale"
-            updates.append(Link("stale", silent, self.refusal))
-        if now >= self._reconnect_at:
+            updates.append(Link("stale", silent, self.refusal, self.fault))
+        if now >= self._reconnect_at and not self._subscription.closed:
             self._reconnect_at = now + protocol.STALE_AFTER_SECONDS
             self._left.clear()
             self._broken_until = float("inf")
@@ -275,13 +283,16 @@ class CollectorClient:
             self._subscription.close()
             self._reconnected += 1
             patient = silent > _QUICK_FOR_SECONDS and self._reconnected % _PATIENT_EVERY == 0
-            self._subscription = Subscription(
-                self._context,
-                self.events_endpoint,
-                self._keys,
-                patience=CONNECT_SECONDS if patient else self._reach,
-                again=self.refusal is None,  # else this is often enough
-            )
+            self._connect(CONNECT_SECONDS if patient else self._reach)
+
+    def _connect(self, patience: float) -> None:
+        self._subscription = Subscription(
+            self._context,
+            self.events_endpoint,
+            self._keys,
+            patience=patience,
+            again=self.refusal is None,  # else this is often enough
+        )
 
     def _join(self, updates: list[Update]) -> None:
         """Gets the collector's state where there is none, as soon as its events come here."""
@@ -298,26 +309,28 @@ class CollectorClient:
         if self.status == "live":  # silence has to be told in time
             left = self._heard + protocol.STALE_AFTER_SECONDS - began
             seconds = min(seconds, max(left, 0.1))
-        self._pace()
+        self._pace.ran()
         try:
-            reply = self._ask({"op": "snapshot"}, seconds, self._keys)
-            snapshot = Snapshot(
-                host=text(reply, "host"),
-                epoch=text(reply, "epoch"),
-                seq=natural(reply, "seq"),
-                time=text(reply, "time"),
-                state=tree.freeze(object_(reply, "state")),
-            )
-        except (CollectorTimeout, ProtocolError, RecursionError):  # the last: nested too deeply
+            frame = self._ask(seconds, "snapshot")
+            self._budget.spend(len(frame))
+            reply = door.answer("snapshot", frame)
+            names = ("host", "epoch", "seq", "time", "state")
+            snapshot = Snapshot(*(reply[name] for name in names))
+        except Violation:
+            raise
+        except (CollectorTimeout, ProtocolError):
             self._next_try = self._clock() + _RETRY_SECONDS
             return False
         finally:
-            self._pace(seconds)
+            self._pace.ran(seconds)
         # At least four round trips: connecting alone takes one.
         self._reach = min(max((self._clock() - began) / 2, _QUICK_SECONDS), CONNECT_SECONDS)
         if self.status == "stale" and (snapshot.epoch, snapshot.seq) == (self.epoch, self.seq):
             self._synced = True  # it answers, but nothing happens there any more
             return True
+        if snapshot.epoch != self.epoch:
+            self._budget.start()
+        self._budget.begin(len(frame))
         self._tell_lost(snapshot, updates)
         self._left.discard(snapshot.epoch)
         self.host, self.epoch, self.seq = snapshot.host, snapshot.epoch, snapshot.seq
@@ -335,7 +348,7 @@ class CollectorClient:
         elif self._joined and snapshot.seq > self.seq:
             self._watch(updates)
             now = self._clock()
-            links = now < self._broken_until and now >= self._slow_until
+            links = now < self._broken_until and not self._pace.slow
             why: Literal["link", "slow"] = "link" if links else "slow"
             updates.append(Gap(snapshot.epoch, self.seq + 1, snapshot.seq, why))
 
@@ -348,11 +361,14 @@ class CollectorClient:
         if self.status != "live" and self._synced:
             self.status = "live"
             updates.append(Link("live", silent))
+        elif self.fault is not None:
+            updates.append(Link(self.status, silent))
+        self.fault = None
 
     def _accept(self, frames: list[bytes], updates: list[Update]) -> None:
-        event = decode_event(frames)
-        if event is None or event.epoch in self._left:
-            return  # not of this protocol version, or a straggler of an epoch that is over
+        event = door.event(frames)
+        if event.epoch in self._left:
+            return  # a straggler of an epoch that is over
         self._alive(updates)
         before = self.epoch
         if event.epoch != before or event.seq > self.seq + 1:
@@ -362,6 +378,8 @@ class CollectorClient:
         if event.epoch != self.epoch:
             if self.epoch == before:  # a straggler of an older one, then
                 self._left.add(event.epoch)
+                if len(self._left) > _MOST_EPOCHS:
+                    raise Violation(f"events of more than {_MOST_EPOCHS} epochs at once")
             return
         if event.seq > self.seq + 1:  # not yet in a snapshot that was so quick
             self._synced = False
@@ -369,10 +387,12 @@ class CollectorClient:
         self._joined = True
         if event.seq <= self.seq:
             return
-        try:
-            self.state = tree.apply(self.state, event.name, event.data)
-        except (ValueError, RecursionError):  # no path, or one through a value: not our state
-            self._synced = False
-            return
+        path = tree.state_path(event.name)
+        if path is not None:
+            self._budget.put(path, len(frames[1]))
+            try:
+                self.state = tree.put(self.state, path, event.data)
+            except ValueError as error:  # no path, or one through a value
+                raise Violation(f"an event for {error}") from None
         self.seq = event.seq
         updates.append(event)

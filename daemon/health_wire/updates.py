@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from health_wire import protocol, tree
-from health_wire.protocol import ProtocolError
+from health_wire import tree
 
 LinkStatus = Literal["connecting", "live", "stale"]
 
@@ -53,56 +52,16 @@ class Gap:
 
 @dataclass(slots=True, frozen=True)
 class Link:
-    """The link's status or refusal changed. `silent_seconds`: how long nothing had come.
+    """The link's status, refusal or fault changed. `silent_seconds`: how long nothing had come.
 
-    `refusal` says in words, with the remedy, why the collector does not let this client in.
+    `refusal` says in words, with the remedy, why the collector does not let this client in; `fault`
+    what it sends that is not of the protocol, for which it is left alone for a while.
     """
 
     status: LinkStatus
     silent_seconds: float
     refusal: str | None = None
+    fault: str | None = None
 
 
 Update = Event | Snapshot | Gap | Link
-
-
-def decode_event(frames: list[bytes]) -> Event | None:
-    """The event in two frames, or None where they hold none of this protocol version."""
-    if len(frames) != 2:
-        return None
-    try:
-        body = protocol.decode_object(frames[1])
-        if body.get("v") != protocol.VERSION:
-            return None
-        return Event(
-            host=text(body, "host"),
-            epoch=text(body, "epoch"),
-            seq=natural(body, "seq"),
-            time=text(body, "time"),
-            name=text(body, "name"),
-            data=tree.freeze(body.get("data")),
-            replay=body.get("replay") is True,
-        )
-    except (ProtocolError, RecursionError):
-        return None
-
-
-def text(body: dict[str, Any], key: str) -> str:
-    value = body.get(key)
-    if not isinstance(value, str):
-        raise ProtocolError(protocol.BAD_REQUEST, f"{key!r} is not text")
-    return value
-
-
-def natural(body: dict[str, Any], key: str) -> int:
-    value = body.get(key)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ProtocolError(protocol.BAD_REQUEST, f"{key!r} is not a whole number from 0")
-    return value
-
-
-def object_(body: dict[str, Any], key: str) -> dict[str, Any]:
-    value = body.get(key)
-    if not isinstance(value, dict):
-        raise ProtocolError(protocol.BAD_REQUEST, f"{key!r} is not an object")
-    return value

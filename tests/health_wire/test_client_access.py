@@ -10,7 +10,7 @@ from health_collectord.interfaces.access import Gate, KeyFiles
 from health_wire import ClientKeys, CollectorClient, Gap
 from health_wire.keys import KeyPair
 
-from tests.health_wire.test_client import OLD, ScriptedCollector
+from tests.health_wire.test_client import OLD, TIME, ScriptedCollector
 from tests.running import wait_for
 
 pytestmark = pytest.mark.slow
@@ -52,8 +52,10 @@ class Guarded:
                 self.gate.answer()
             if self.router in waiting:
                 client, _, _ = self.router.recv_multipart()
-                reply = b'{"ok":true,"host":"pi","epoch":"e","seq":1,"time":"t","state":{}}'
-                self.router.send_multipart([client, b"", reply])
+                reply = (
+                    f'{{"ok":true,"host":"pi","epoch":"e","seq":1,"time":"{TIME}","state":{{}}}}'
+                )
+                self.router.send_multipart([client, b"", reply.encode()])
         self.gate.close()
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from health_wire.client import LinkStatus
+from health_wire.updates import LinkStatus
 
 from health_webui.words import words
 

@@ -1,0 +1,247 @@
+"""The door: whatever a collector sends is checked here, once, before anything looks at it.
+
+Behind it every text is printable Unicode of a bounded length, every number finite and of a bounded
+size, every value of a bounded depth, and every reply of the shape that PROTOCOL.md gives it. What
+goes beyond that is a `Violation`, which says what was wrong in words of our own.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, NoReturn
+
+from health_wire import protocol
+from health_wire.protocol import ProtocolError
+from health_wire.tree import FrozenDict
+from health_wire.updates import Event
+
+MAX_EVENT_BYTES = 1024 * 1024
+MAX_REPLY_BYTES = 16 * 1024 * 1024
+MAX_DEPTH = 16  # objects and lists within each other; also the parts of a path
+MAX_TEXT = 8192  # characters of a text, and of a member's name: a series' has a path in it
+MAX_NAME = 255  # of the name of a host, an epoch, an event
+MAX_NUMBER = 2.0**64  # either way: counters of the kernel have 64 bits
+MAX_SEQ = 2**53 - 1  # what every language's numbers hold
+
+_TIME = re.compile(r"(19[7-9]\d|[2-8]\d{3})-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
+_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,255}")
+_ESCAPED = re.compile(rb"\\u[dD]")  # a lone surrogate can come in no other way
+
+
+class Violation(ProtocolError):
+    """The other side sent what the protocol does not allow."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(protocol.INTERNAL, message)
+
+
+def event(frames: list[bytes]) -> Event:
+    """The event in the frames of a message.
+
+    Raises:
+        Violation: they hold none.
+    """
+    if len(frames) != 2:
+        _refuse(f"an event of {len(frames)} frames, not 2")
+    body = _object(frames[1], "an event", MAX_EVENT_BYTES)
+    if body.get("v") != protocol.VERSION or body["v"] is True:
+        _refuse(f"an event that is not of version {protocol.VERSION}")
+    name = _name(body, "name")
+    if name.count(".") > MAX_DEPTH:
+        _refuse(f"a name of more than {MAX_DEPTH} parts")
+    data = body.get("data")
+    if data is not None and not isinstance(data, FrozenDict):
+        _refuse("an event whose 'data' is neither an object nor null")
+    return Event(
+        host=_name(body, "host"),
+        epoch=_name(body, "epoch"),
+        seq=_natural(body, "seq"),
+        time=_time(body, "time"),
+        name=name,
+        data=data,
+        replay=body.get("replay") is True,
+    )
+
+
+def answer(op: str, frame: bytes) -> dict[str, Any]:
+    """The collector's answer to a request, of the shape that the protocol gives it.
+
+    Raises:
+        Violation: it is no reply to that request.
+        ProtocolError: it is an error.
+    """
+    body: dict[str, Any] = _object(frame, "a reply", MAX_REPLY_BYTES)
+    if body.get("ok") is False:
+        error, message = body.get("error"), body.get("message")
+        if not isinstance(error, str) or not isinstance(message, str):
+            _refuse("an error without 'error' or 'message'")
+        raise ProtocolError(error, message)
+    if body.get("ok") is not True:
+        _refuse("a reply that is neither ok nor an error")
+    _name(body, "host")
+    _name(body, "epoch")
+    _natural(body, "seq")
+    _time(body, "time")
+    check = _ANSWERS.get(op)
+    if check is not None:
+        check(body)
+    return body
+
+
+def _snapshot(body: dict[str, Any]) -> None:
+    if not isinstance(body.get("state"), dict):
+        _refuse("a snapshot whose 'state' is not an object")
+
+
+def _history(body: dict[str, Any]) -> None:
+    series = body.get("series")
+    if not isinstance(series, dict) or len(series) > protocol.MAX_SERIES:
+        _refuse("a history whose 'series' is not an object of as many series as can be asked for")
+    resolution = body.get("resolution_seconds")
+    if resolution is not None and not (_is_number(resolution) and resolution > 0):
+        _refuse("a history whose 'resolution_seconds' is not a number")
+    for columns in series.values():
+        if not isinstance(columns, dict):
+            _refuse("a series that is not an object")
+        lengths = {_column(columns, name) for name in ("t", "min", "avg", "max")}
+        if len(lengths) != 1:
+            _refuse("a series whose columns differ in length")
+        if not all(map(_is_number, columns["t"])):
+            _refuse("a series with a time that is not a number")
+
+
+def _column(columns: dict[str, Any], name: str) -> int:
+    values = columns.get(name)
+    if not isinstance(values, tuple) or len(values) > protocol.MAX_POINTS:
+        _refuse(f"a series whose {name!r} is not a list of at most {protocol.MAX_POINTS}")
+    if not all(value is None or _is_number(value) for value in values):
+        _refuse(f"a series with a figure in {name!r} that is not a number")
+    return len(values)
+
+
+_MOST = {"metrics": 256, "fields": 256, "rules": 64, "charts": 64, "history": 16}
+
+
+def _describe(body: dict[str, Any]) -> None:
+    _listed(body, "metrics")
+    for metric in body["metrics"]:
+        if not isinstance(metric, dict):
+            _refuse("a metric that is not an object")
+        for member in ("fields", "rules", "charts"):
+            _listed(metric, member)
+        for field in metric["fields"]:
+            if isinstance(field, dict) and "fields" in field:
+                _listed(field, "fields")
+    _listed(body, "history")
+
+
+def _listed(body: dict[str, Any], member: str) -> None:
+    found = body.get(member)
+    if not isinstance(found, tuple) or len(found) > _MOST[member]:
+        _refuse(f"a catalogue whose {member!r} is not a list of at most {_MOST[member]}")
+
+
+def _ping(body: dict[str, Any]) -> None:
+    if not isinstance(body.get("version"), str) or not _is_number(body.get("uptime_seconds")):
+        _refuse("a ping without 'version' or 'uptime_seconds'")
+
+
+_ANSWERS: dict[str, Callable[[dict[str, Any]], None]] = {
+    "snapshot": _snapshot,
+    "history": _history,
+    "describe": _describe,
+    "ping": _ping,
+}
+
+
+def _object(frame: bytes, what: str, most: int) -> Any:
+    """The JSON object in a frame, frozen and within all bounds."""
+    if len(frame) > most:
+        _refuse(f"{what} of {len(frame)} bytes, at most {most} are allowed")
+    try:
+        body = _admit(protocol.decode_object(frame), MAX_DEPTH)
+    except Violation:
+        raise
+    except ProtocolError as error:
+        _refuse(f"{what} that cannot be read: {error}")
+    if _ESCAPED.search(frame):
+        try:
+            json.dumps(body, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            _refuse(f"{what} with half a character (a lone surrogate)")
+    return body
+
+
+def _admit(value: Any, depth: int) -> Any:
+    """An object or list with all below it frozen, and within bounds.
+
+    It looks at every value of every event, so what is no container is judged in the loop.
+    """
+    if not depth:
+        _refuse(f"values nested more than {MAX_DEPTH} deep")
+    if type(value) is dict:
+        out = {}
+        for key, below in value.items():
+            if len(key) > MAX_TEXT:
+                _refuse(f"a member whose name has more than {MAX_TEXT} characters")
+            kind = type(below)
+            if kind is float or kind is int:
+                if not -MAX_NUMBER <= below <= MAX_NUMBER:
+                    _refuse("a number beyond 2 to the power of 64")
+            elif kind is str:
+                if len(below) > MAX_TEXT:
+                    _refuse(f"a text of more than {MAX_TEXT} characters")
+            elif kind is dict or kind is list:
+                below = _admit(below, depth - 1)
+            out[key] = below
+        return FrozenDict(out)
+    items = []
+    for below in value:
+        kind = type(below)
+        if kind is float or kind is int:
+            if not -MAX_NUMBER <= below <= MAX_NUMBER:
+                _refuse("a number beyond 2 to the power of 64")
+        elif kind is str:
+            if len(below) > MAX_TEXT:
+                _refuse(f"a text of more than {MAX_TEXT} characters")
+        elif kind is dict or kind is list:
+            below = _admit(below, depth - 1)
+        items.append(below)
+    return tuple(items)
+
+
+def _name(body: dict[str, Any], key: str) -> str:
+    value = body.get(key)
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        _refuse(f"{key!r} that is not a text of 1 to {MAX_NAME} printable characters")
+    return value
+
+
+def _natural(body: dict[str, Any], key: str) -> int:
+    value = body.get(key)
+    if type(value) is not int or not 0 <= value <= MAX_SEQ:
+        _refuse(f"{key!r} that is not a whole number from 0 to 2 to the power of 53")
+    return value
+
+
+def _time(body: dict[str, Any], key: str) -> str:
+    value = body.get(key)
+    if not isinstance(value, str) or not _is_time(value):
+        _refuse(f"{key!r} that is not a time such as 2026-01-01T12:00:00.000Z")
+    return value
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return bool(_TIME.fullmatch(text)) and datetime.fromisoformat(text) is not None
+    except ValueError:
+        return False
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is float or type(value) is int
+
+
+def _refuse(what: str) -> NoReturn:
+    raise Violation(what)
