@@ -4,11 +4,13 @@ import faulthandler
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 import pytest
 from hypothesis import settings
 
+from tests.firmware import PlayedFirmware, build
 from tests.halves import HALF, half_of
 from tests.running import wait_for
 
@@ -71,3 +73,19 @@ def _a_hang_shows_where() -> Iterator[None]:
     faulthandler.dump_traceback_later(_HANGING_SECONDS, exit=True)
     yield
     faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.fixture(scope="session")
+def firmware_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """tests/firmware.c, built; without a compiler the test is skipped, but never in CI."""
+    library = build(tmp_path_factory.mktemp("firmware"))
+    if library is None:
+        assert os.environ.get("CI") != "true", "in CI nothing is skipped: install build-essential"
+        pytest.skip("needs a C compiler")
+    return library
+
+
+@pytest.fixture
+def played(firmware_library: Path, tmp_path: Path) -> PlayedFirmware:
+    """A firmware for programs started with its environment; at first there is no device."""
+    return PlayedFirmware(firmware_library, tmp_path / "firmware")

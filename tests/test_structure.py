@@ -36,6 +36,10 @@ TESTED_ELSEWHERE = {
 }
 
 
+# What metrics read from and remember with.
+SOURCES_OF_METRICS = ("host", "firmware", "since_boot", "vcgencmd")
+
+
 def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
@@ -93,7 +97,16 @@ def test_a_metric_imports_neither_another_nor_the_wire_nor_the_runtime(path: Pat
         "psutil",
     }
     own = {m for m in imports(path) if m.startswith("health_collectord.")}
-    allowed = ("health_collectord.vocabulary", "health_collectord.host")
+    allowed = tuple(f"health_collectord.{each}" for each in ("vocabulary", *SOURCES_OF_METRICS))
+    assert {m for m in own if not m.startswith(allowed)} == set()
+
+
+@pytest.mark.parametrize("source", SOURCES_OF_METRICS)
+def test_what_metrics_read_from_imports_no_more_than_they_do(source: str) -> None:
+    path = ROOT / f"daemon/health_collectord/{source}.py"
+    assert {t for t in tops(path) if not is_standard(t)} <= {"health_collectord"}
+    own = {m for m in imports(path) if m.startswith("health_collectord.")}
+    allowed = tuple(f"health_collectord.{each}" for each in ("vocabulary", "host"))
     assert {m for m in own if not m.startswith(allowed)} == set()
 
 

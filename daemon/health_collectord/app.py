@@ -202,7 +202,7 @@ def _services(
     config: Config, metrics: tuple[MetricConfig, ...], report: SelfReport, clock: ClockProtocol
 ) -> list[GridService]:
     """The fast readers together, and each reader that can block in a service of its own."""
-    host = Host(config.procfs, config.sysfs)
+    host = Host(config.procfs, config.sysfs, memory=config.data_dir)
     fast: list[MetricTask] = []
     services = []
     for m in metrics:

@@ -74,11 +74,15 @@ class Host:
     Args:
         procfs: the mount point of procfs, or a copy.
         sysfs: the mount point of sysfs, or a copy.
+        memory: a directory for what readers have to remember of it; None: nothing is remembered.
     """
 
-    def __init__(self, procfs: str = "/proc", sysfs: str = "/sys") -> None:
+    def __init__(
+        self, procfs: str = "/proc", sysfs: str = "/sys", memory: Path | None = None
+    ) -> None:
         self.procfs = Path(procfs)
         self.sysfs = Path(sysfs)
+        self.memory = memory
 
     @property
     def foreign(self) -> bool:

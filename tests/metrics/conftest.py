@@ -51,7 +51,8 @@ class RecordedHost:
         """The metric's reader, with what a recorded host cannot do by itself put in."""
         name = metric.state
         if name == "system.throttling":
-            options.setdefault("vcgencmd", str(self.folder / "bin/vcgencmd"))
+            nodes = tuple(f"{self.folder}/dev/{node}" for node in ("vcio_gencmd", "vcio"))
+            options = {"devices": nodes, "vcgencmd": f"{self.folder}/bin/vcgencmd"} | options
         if name == "system.disk.usage":
             make: Any = metric.reader
             reader: Reader = make(self.host, metric.options(**options), statvfs=self.statvfs)

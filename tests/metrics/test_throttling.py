@@ -1,12 +1,13 @@
 import errno
-import os
-import subprocess
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import pytest
+from health_collectord.host import Host
 from health_collectord.metrics import throttling
 from health_collectord.metrics.throttling import (
+    METRIC,
     ThrottlingOptions,
     ThrottlingReader,
     ThrottlingUpdated,
@@ -18,6 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from .conftest import RecordedHost
+from .trees import case
+from .verdict import judged
 
 Recorded = Callable[[str], RecordedHost]
 SYSFS = "sys/devices/platform/soc/soc:firmware/get_throttled"
@@ -50,10 +53,8 @@ def rpi_volt(host: RecordedHost, alarm: str) -> None:
     host.write("sys/class/hwmon/hwmon3/in0_lcrit_alarm", f"{alarm}\n")
 
 
-def reader(host: RecordedHost) -> ThrottlingReader:
-    return ThrottlingReader(
-        host.host, ThrottlingOptions(vcgencmd=str(host.folder / "bin/vcgencmd"))
-    )
+def reader(host: RecordedHost) -> Any:
+    return host.reader(METRIC)
 
 
 def flags(sample: ThrottlingUpdated) -> dict[str, bool | None]:
@@ -105,13 +106,6 @@ def test_vcgencmd_knows_everything_and_is_given_no_argument(recorded: Recorded) 
     assert runs(host) == ["get_throttled"]
 
 
-def test_vcgencmd_is_found_on_path(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
-    host = pi(recorded(""))
-    vcgencmd(host, "throttled=0x0\n")
-    monkeypatch.setenv("PATH", f"{host.folder / 'bin'}:{os.environ['PATH']}")
-    assert ThrottlingReader(host.host, ThrottlingOptions()).read(0.0).source == "vcgencmd"
-
-
 def test_without_vcgencmd_the_driver_knows_under_voltage_only(recorded: Recorded) -> None:
     host = pi(recorded(""))
     rpi_volt(host, "0")
@@ -142,8 +136,11 @@ def test_the_old_sysfs_file_comes_last(recorded: Recorded, content: str) -> None
 def test_not_permitted_says_how_to_permit_it(recorded: Recorded, says: str) -> None:
     host = pi(recorded(""))
     vcgencmd(host, says, 255)
-    with pytest.raises(NotPermitted, match="add the service's user to group video"):
-        reader(host).read(0.0)
+    read = reader(host).read
+    for now in (0.0, 1.0):
+        with pytest.raises(NotPermitted, match="add the service's user to group video"):
+            read(now)
+    assert len(runs(host)) == 1
 
 
 def test_not_permitted_with_the_driver_keeps_under_voltage(recorded: Recorded) -> None:
@@ -174,6 +171,69 @@ def test_anything_else_is_an_error(recorded: Recorded, says: str) -> None:
         reader(host).read(0.0)
 
 
+@pytest.mark.parametrize("content", ["nonsense", "-1", "", "2"])
+def test_a_driver_that_says_something_else_is_an_error(recorded: Recorded, content: str) -> None:
+    host = pi(recorded(""))
+    rpi_volt(host, content)
+    with pytest.raises(ValueError, match="neither 0 nor 1"):
+        reader(host).read(0.0)
+
+
+def test_what_is_told_again_and_again_does_not_grow(recorded: Recorded) -> None:
+    host = pi(recorded(""))
+    vcgencmd(host, "nonsense")
+    read = reader(host).read
+    depths = []
+    for now in range(5):
+        with pytest.raises(ValueError, match="vcgencmd says") as told:
+            read(float(now))
+        depths.append(len(told.traceback))
+    assert depths[1:] == depths[1:2] * 4
+
+
+def test_since_boot_is_what_was_seen_since_this_boot(recorded: Recorded) -> None:
+    """The kernel's own driver clears the firmware's sticky bit."""
+    host = pi(recorded(""))
+    host.write("proc/sys/kernel/random/boot_id", "first\n")
+    kept = Host(str(host.folder / "proc"), str(host.folder / "sys"), memory=host.folder / "data")
+    options = ThrottlingOptions(devices=(), vcgencmd=str(host.folder / "bin/vcgencmd"))
+
+    def sample() -> ThrottlingUpdated:
+        """As a collector that has just started sees it."""
+        return ThrottlingReader(kept, options).read(0.0)
+
+    vcgencmd(host, "throttled=0x0\n")
+    assert raised(sample()) == set()
+    assert not (host.folder / "data").exists()
+    vcgencmd(host, "throttled=0x20001\n")
+    assert raised(sample()) == {BITS[0], BITS[16], BITS[17]}
+    vcgencmd(host, "throttled=0x0\n")
+    got = sample()
+    assert (raised(got), got.raw) == ({BITS[16], BITS[17]}, "0x0")
+    (host.folder / "bin/vcgencmd").unlink()
+    rpi_volt(host, "0")
+    got = sample()
+    assert raised(got) == {BITS[16], BITS[17]}
+    assert [got.throttled_since_boot, got.soft_temperature_limit_since_boot] == [None, None]
+    host.write("proc/sys/kernel/random/boot_id", "second\n")
+    assert raised(sample()) == set()
+
+
+def test_a_line_of_others_does_not_hide_under_voltage(tree: Callable[[str], RecordedHost]) -> None:
+    said = judged(tree(case("ld-so-complains")), "throttling")
+    assert ("throttling", None, "under_voltage_now", "critical") in said.problems
+
+
+@pytest.mark.parametrize(
+    "says",
+    ["a line of others\nthrottled=0x50005\n", "x=1 throttled=50005\n\n", " throttled=0X50005 "],
+)
+def test_the_answer_is_found_among_other_words(recorded: Recorded, says: str) -> None:
+    host = pi(recorded(""))
+    vcgencmd(host, says)
+    assert reader(host).read(0.0).raw == "0x50005"
+
+
 def test_a_source_that_failed_is_left_alone_for_a_while(recorded: Recorded) -> None:
     host = pi(recorded(""))
     vcgencmd(host, DENIED, 255)
@@ -186,41 +246,6 @@ def test_a_source_that_failed_is_left_alone_for_a_while(recorded: Recorded) -> N
     assert read(30.0).source == "vcgencmd"
     assert read(31.0).reason is None
     assert len(runs(host)) == 3
-
-
-def test_a_program_that_hangs_is_killed_and_not_waited_for(
-    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    host = pi(recorded(""))
-    host.write("bin/vcgencmd", "#!/bin/sh\nexec cat /dev/zero > /dev/null\n")
-    (host.folder / "bin/vcgencmd").chmod(0o755)
-    monkeypatch.setattr(throttling, "_TIMEOUT", 0.05)
-    read = reader(host)
-    with pytest.raises(TimeoutError, match="does not answer"):
-        read.read(0.0)
-    process = read._vcgencmd._overdue
-    assert isinstance(process, subprocess.Popen)
-    assert process.wait(10) < 0
-    vcgencmd(host, "throttled=0x0\n")
-    assert read.read(30.0).source == "vcgencmd"
-
-
-def test_a_program_that_cannot_even_be_killed_is_not_started_again(recorded: Recorded) -> None:
-    host = pi(recorded(""))
-    vcgencmd(host, "throttled=0x0\n")
-    read = reader(host)
-
-    class Immortal(subprocess.Popen[bytes]):
-        def __init__(self) -> None:
-            self.returncode = 0
-
-        def poll(self) -> None:
-            return None
-
-    read._vcgencmd._overdue = Immortal()
-    with pytest.raises(TimeoutError):
-        read.read(0.0)
-    assert runs(host) == []
 
 
 @pytest.mark.parametrize("folder", ["proc/device-tree", "sys/firmware/devicetree/base"])

@@ -2,7 +2,7 @@
 
 A text holds sections, each a line ``=== PATH`` and what comes before the next one:
 
-- the file's content, which ends in a line feed unless it is empty;
+- the file's content, which ends in a line feed unless it is empty; below ``bin`` a program;
 - or the one line ``-> TARGET``: a symbolic link;
 - or, where PATH ends in ``/``, nothing: an empty folder.
 
@@ -64,6 +64,7 @@ def _put(folder: Path, path: str, content: str) -> None:
         place.symlink_to(content[3:].rstrip("\n"))
     else:
         place.write_bytes(content.encode("utf-8", "surrogateescape"))
+        place.chmod(0o755 if path.startswith("bin/") else 0o644)
 
 
 def _clear(place: Path) -> None:

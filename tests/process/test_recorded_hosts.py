@@ -42,8 +42,11 @@ def test_a_recorded_host(name: str, tmp_path: Path) -> None:
     host = tmp_path / name
     shutil.copytree(FIXTURES / name, host, symlinks=True)
     arguments = ["--procfs", str(host / "proc"), "--sysfs", str(host / "sys")]
-    vcgencmd = {"HEALTH_COLLECTORD_METRICS_THROTTLING_VCGENCMD": str(host / "bin" / "vcgencmd")}
-    with start_collector(tmp_path, *arguments, env=vcgencmd) as collector:
+    firmware = {
+        "HEALTH_COLLECTORD_METRICS_THROTTLING_DEVICES": "",  # of this machine, not of that host
+        "HEALTH_COLLECTORD_METRICS_THROTTLING_VCGENCMD": str(host / "bin" / "vcgencmd"),
+    }
+    with start_collector(tmp_path, *arguments, env=firmware) as collector:
         before = state_of(collector)  # the counters stand still, so there is no CPU figure yet
         assert "cpu" not in before["system"]
         for root in ("proc", "sys"):

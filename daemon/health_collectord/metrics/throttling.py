@@ -4,14 +4,16 @@ The bits: raspberrypi/documentation, "vcgencmd get_throttled". 0 to 3 are now, 1
 four since boot. The value is hexadecimal in every source, with or without ``0x``.
 """
 
+import os
 import re
-import shutil
-import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
+from health_collectord.firmware import DEVICES, Firmware
 from health_collectord.host import Host, KernelFile
+from health_collectord.since_boot import SinceBoot
+from health_collectord.vcgencmd import Vcgencmd
 from health_collectord.vocabulary import (
     Flag,
     Flags,
@@ -24,9 +26,10 @@ from health_collectord.vocabulary import (
     Unavailable,
 )
 
-_TIMEOUT = 1.0  # seconds for vcgencmd, which answers in milliseconds
-_TRY_AGAIN = 30.0  # seconds before a source that failed is asked again
+_COMMAND = "get_throttled"  # never with an argument: that resets the bits (documentation#1341)
+_TRY_AGAIN = 30.0  # seconds before what is missing, not permitted or costly is tried again
 _HEX = re.compile(r"(?:0x)?([0-9a-f]{1,8})", re.IGNORECASE)
+_ANSWER = re.compile(r"(?:^|\s)throttled=(\S*)")
 _SYSFS = "devices/platform/soc/soc:firmware/get_throttled"
 
 _SUPPLY = "Use the supply made for this model (5 V, 3 A; 5 A for a Pi 5) and a short, thick cable."
@@ -35,9 +38,12 @@ _COOLING = "Give it a heat sink or a fan, and air to breathe."
 
 @dataclass(slots=True, frozen=True, kw_only=True)
 class ThrottlingOptions(Options):
-    vcgencmd: Annotated[str, "the program that asks the firmware; a name is found on PATH"] = (
-        "vcgencmd"
-    )
+    devices: Annotated[
+        tuple[str, ...], "the firmware's device nodes, in the order in which they are tried"
+    ] = DEVICES
+    vcgencmd: Annotated[
+        str, "the program that asks the firmware where no device does; a name is found on PATH"
+    ] = "vcgencmd"
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
@@ -95,22 +101,31 @@ class ThrottlingUpdated(Telemetry):
     ]
     raw: Annotated[str | None, Text("the firmware's word in hexadecimal, if it could be had")]
     source: Annotated[
-        str, Text("vcgencmd, rpi_volt (under-voltage only) or sysfs", label="Told by")
+        str,
+        Text(
+            "vcio_gencmd or vcio (the firmware's device), vcgencmd (the program), sysfs, or"
+            " rpi_volt, which knows under-voltage only",
+            label="Told by",
+        ),
     ]
     reason: Annotated[str | None, Text("why a better source could not be used")]
 
 
 class ThrottlingReader:
-    """Asks the best source that answers: vcgencmd, the rpi_volt driver, the old sysfs file.
+    """Asks the best source that answers: the firmware, vcgencmd, rpi_volt, the old sysfs file.
 
-    vcgencmd knows all flags. rpi_volt knows under-voltage only, and since boot only if it was
-    seen; the others are null. The sysfs file knows all, but reading it makes the kernel complain
-    in its log, and newer kernels lack it: it comes last.
+    The firmware's device and the program vcgencmd know all flags; the program costs a process
+    each time. rpi_volt knows under-voltage only; the others are null. The sysfs file knows all,
+    but reading it makes the kernel complain in its log, and newer kernels lack it: it comes last.
+
+    Since boot is what a source says of it or what was seen here since this boot, by this
+    collector or the ones before it: the driver of rpi_volt clears the firmware's sticky bit
+    (drivers/hwmon/raspberrypi-hwmon.c), and may have it before us.
 
     Raises:
         Unavailable: not a Raspberry Pi, or one without any of the sources.
-        NotPermitted: vcgencmd may not open its device, and there is no other source.
-        OSError, ValueError: the only source there is fails, or is not hexadecimal.
+        NotPermitted: the firmware may not be asked, and there is no other source.
+        OSError, ValueError: the sources that there are fail, or are not hexadecimal.
     """
 
     def __init__(self, host: Host, options: ThrottlingOptions) -> None:
@@ -119,33 +134,60 @@ class ThrottlingReader:
         self._model = host.text(host.procfs / "device-tree/model") or host.text(
             host.sysfs / "firmware/devicetree/base/model"
         )
-        self._vcgencmd = _Vcgencmd(options.vcgencmd)
-        self._retry_at = float("-inf")
-        self._problem: Exception = Unavailable("not asked yet")
+        self._firmware = Firmware(options.devices)
+        self._vcgencmd = Vcgencmd(options.vcgencmd)
+        self._sources = (
+            _Source(self._ask_firmware, pause=0.0),
+            _Source(self._run_vcgencmd, pause=_TRY_AGAIN),
+        )
         self._alarm: KernelFile | None = None
-        self._seen = False
+        self._since_boot = SinceBoot(host, "throttling", frozenset(_FLAGS))
 
     def read(self, now: float) -> ThrottlingUpdated:
         if self._model is not None and "Raspberry Pi" not in self._model:
             raise Unavailable("not a Raspberry Pi")
-        if now >= self._retry_at:
-            try:
-                return _from_word(self._vcgencmd.ask(), "vcgencmd", None)
-            except (Unavailable, OSError, ValueError) as problem:
-                self._problem = problem
-                self._retry_at = now + _TRY_AGAIN
-        reason = str(self._problem)
+        return self._remembered(self._read(now))
+
+    def _read(self, now: float) -> ThrottlingUpdated:
+        problems: list[Exception] = []
+        for source in self._sources:
+            said = source.ask(now)
+            if not isinstance(said, Exception):
+                # There is nothing to mend where there is no device.
+                worth = [each for each in problems if type(each) is not Unavailable]
+                return _from_word(*said, _reason(worth))
+            problems.append(said)
         alarm = self._under_voltage()
         if alarm is not None:
-            self._seen = self._seen or alarm
-            return _from_alarm(alarm, self._seen, reason)
+            return _from_alarm(alarm, _reason(problems))
         try:
             word = _word(self._host.sys(_SYSFS).text(), _SYSFS)
         except FileNotFoundError:
-            if self._model is None and type(self._problem) is Unavailable:
-                raise Unavailable("not a Raspberry Pi") from None
-            raise self._problem from None
-        return _from_word(word, "sysfs", reason)
+            raise self._cannot(problems) from None
+        return _from_word(word, "sysfs", _reason(problems))
+
+    def _ask_firmware(self) -> tuple[int, str]:
+        answer = self._firmware.ask(_COMMAND)
+        return _answered(answer, "the firmware"), os.path.basename(self._firmware.device or "")
+
+    def _run_vcgencmd(self) -> tuple[int, str]:
+        return _answered(self._vcgencmd.ask(_COMMAND), "vcgencmd"), "vcgencmd"
+
+    def _cannot(self, problems: list[Exception]) -> Exception:
+        """What there is to say when nobody answers: first what can be mended."""
+        if self._model is None and all(type(each) is Unavailable for each in problems):
+            return Unavailable("not a Raspberry Pi")
+        for each in problems:
+            if not isinstance(each, Unavailable):
+                return each.with_traceback(None)  # raised again and again, it would grow
+        kind = NotPermitted if any(isinstance(p, NotPermitted) for p in problems) else Unavailable
+        return kind(_reason(problems))
+
+    def _remembered(self, sample: ThrottlingUpdated) -> ThrottlingUpdated:
+        told = {flag for flag, _, since_boot in _NAMES if getattr(sample, since_boot)}
+        self._since_boot.add(told | {flag for flag, now, _ in _NAMES if getattr(sample, now)})
+        more: dict[str, Any] = {f"{flag}_since_boot": True for flag in self._since_boot.seen - told}
+        return replace(sample, **more) if more else sample
 
     def _under_voltage(self) -> bool | None:
         """The alarm of the hwmon chip ``rpi_volt``, whose number changes from boot to boot.
@@ -170,52 +212,39 @@ class ThrottlingReader:
         return text == "1"
 
 
-class _Vcgencmd:
-    """Runs ``vcgencmd get_throttled``; never with an argument, which would reset the history
-    bits for everybody (documentation#1341)."""
+class _Source:
+    """One that knows all flags.
 
-    def __init__(self, program: str, which: Callable[[str], str | None] = shutil.which) -> None:
-        self._program = program
-        self._which = which
-        self._overdue: subprocess.Popen[bytes] | None = None
+    Args:
+        ask: gives the firmware's word, and who told it.
+        pause: seconds for which it is left alone after a failure.
+    """
 
-    def ask(self) -> int:
-        """The firmware's word.
+    def __init__(self, ask: Callable[[], tuple[int, str]], pause: float) -> None:
+        self._ask = ask
+        self._pause = pause
+        self._retry_at = float("-inf")
+        self._problem: Exception = Unavailable("not asked yet")
 
-        Raises:
-            Unavailable: there is no such program.
-            NotPermitted: it may not open its device, or we may not run it.
-            OSError: it cannot be run, or does not answer.
-            ValueError: it says something else; it reports its errors on standard output.
-        """
-        if self._overdue is not None and self._overdue.poll() is None:
-            raise TimeoutError(f"{self._program} does not answer")
-        path = self._which(self._program)
-        if path is None:
-            raise Unavailable(f"{self._program} is not installed")
-        self._overdue = process = subprocess.Popen(
-            [path, "get_throttled"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
+    def ask(self, now: float) -> tuple[int, str] | Exception:
+        """What it says, or why it says nothing."""
+        if now < self._retry_at:
+            return self._problem
         try:
-            said = process.communicate(timeout=_TIMEOUT)[0].decode("utf-8", "replace").strip()
-        except subprocess.TimeoutExpired:
-            # It may not even die, while the firmware does not answer the kernel: do not wait.
-            process.kill()
-            if process.stdout is not None:
-                process.stdout.close()
-            raise TimeoutError(f"{self._program} does not answer") from None
-        self._overdue = None
-        if said.startswith("throttled="):
-            return _word(said.removeprefix("throttled="), self._program)
-        if "open device file" in said or "VCHI init" in said or "ermission denied" in said:
-            raise NotPermitted(
-                f"not permitted: {self._program} may not open /dev/vcio:"
-                " add the service's user to group video, and let its sandbox see the device"
-            )
-        raise ValueError(f"{self._program} says {said[:100]!r}")
+            return self._ask()
+        except (Unavailable, OSError, ValueError) as problem:
+            missing = isinstance(problem, Unavailable)
+            self._retry_at = now + (_TRY_AGAIN if missing else self._pause)
+            self._problem = problem
+            return problem
+
+
+def _answered(text: str, source: str) -> int:
+    """The word of ``throttled=0x0``, among whatever else was said."""
+    found = _ANSWER.search(text)
+    if found is None:
+        raise ValueError(f"{source} says {text[:100]!r}")
+    return _word(found[1], source)
 
 
 def _word(text: str, source: str) -> int:
@@ -223,6 +252,17 @@ def _word(text: str, source: str) -> int:
     if found is None:
         raise ValueError(f"{source}: not a hexadecimal number: {text[:40]!r}")
     return int(found[1], 16)
+
+
+def _reason(problems: list[Exception]) -> str | None:
+    denied = [each for each in problems if isinstance(each, NotPermitted)]
+    return "; ".join(_describe(each) for each in problems if each not in denied[1:]) or None
+
+
+def _describe(problem: Exception) -> str:
+    if isinstance(problem, OSError) and problem.strerror:
+        return f"{problem.filename}: {problem.strerror}"
+    return str(problem)
 
 
 def _from_word(word: int, source: str, reason: str | None) -> ThrottlingUpdated:
@@ -241,13 +281,13 @@ def _from_word(word: int, source: str, reason: str | None) -> ThrottlingUpdated:
     )
 
 
-def _from_alarm(alarm: bool, seen: bool, reason: str | None) -> ThrottlingUpdated:
+def _from_alarm(alarm: bool, reason: str | None) -> ThrottlingUpdated:
     return ThrottlingUpdated(
         under_voltage_now=alarm,
         frequency_capped_now=None,
         throttled_now=None,
         soft_temperature_limit_now=None,
-        under_voltage_since_boot=True if seen else None,
+        under_voltage_since_boot=None,
         frequency_capped_since_boot=None,
         throttled_since_boot=None,
         soft_temperature_limit_since_boot=None,
@@ -257,8 +297,10 @@ def _from_alarm(alarm: bool, seen: bool, reason: str | None) -> ThrottlingUpdate
     )
 
 
-_NOW = ("under_voltage_now", "frequency_capped_now", "throttled_now", "soft_temperature_limit_now")
-_SINCE_BOOT = tuple(name.replace("_now", "_since_boot") for name in _NOW)
+_FLAGS = ("under_voltage", "frequency_capped", "throttled", "soft_temperature_limit")
+_NOW = tuple(f"{flag}_now" for flag in _FLAGS)
+_SINCE_BOOT = tuple(f"{flag}_since_boot" for flag in _FLAGS)
+_NAMES = tuple(zip(_FLAGS, _NOW, _SINCE_BOOT, strict=True))
 
 METRIC = Metric(
     title="Raspberry Pi firmware",
