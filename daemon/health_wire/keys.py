@@ -216,8 +216,8 @@ def write_private(path: Path, text: str, *, replace: bool) -> bool:
     return True
 
 
-def read_private(path: Path) -> str:
-    """The text of a file that nobody but its owner can read or write.
+def read_private(path: Path, limit: int = _MAX_TOKEN) -> str:
+    """The text, up to a length, of a file that nobody but its owner can read or write.
 
     Raises:
         FileNotFoundError: there is none.
@@ -231,7 +231,7 @@ def read_private(path: Path) -> str:
                     f"{path} can be read by others (mode {mode:04o}), so it may be no secret any "
                     f"more: make new keys, or if nobody has read it, chmod 600 {path}"
                 )
-            return file.read(_MAX_TOKEN)
+            return file.read(limit)
     except FileNotFoundError:
         raise
     except OSError as error:

@@ -26,6 +26,7 @@ _ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP health.test 127.0.0.1",  # a name that is not this machine's
 ]
 
 

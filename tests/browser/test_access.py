@@ -55,6 +55,25 @@ def test_logging_in_below_a_path_and_out_again(
         expect(second).to_have_title("Log in – System Health")  # by itself: its session is over
 
 
+def test_over_plain_http_by_a_name_a_browser_has_nothing_to_complain_of(
+    open_page: Open, tmp_path: Path
+) -> None:
+    args = with_password(tmp_path / "data")
+    names = {"HEALTH_WEBUI_ALLOWED_HOSTS": "health.test"}
+    with (
+        start_collector(tmp_path, transport="ipc") as collector,
+        start_webui(tmp_path, collector, args=args, env=names) as webui,
+    ):
+        page = open_page(webui.url.replace("127.0.0.1", "health.test"))
+        page.get_by_label("Password").fill(PASSWORD)
+        with page.expect_request("**/history*") as asked:
+            page.keyboard.press("Enter")
+            live(page)
+        told = asked.value.all_headers()
+        assert "sec-fetch-site" not in told, "as on any network: it is told in another way"
+        assert "x-requested-with" in told
+
+
 @pytest.mark.parametrize(("scheme", "width"), VIEWS)
 def test_the_overview_is_the_worst_first_and_stays_so(
     open_page: Open, tmp_path: Path, axe: str, scheme: str, width: int

@@ -96,6 +96,8 @@ def test_the_environment_is_checked_as_the_file_is(
         ("127.9.9.9", True),
         ("::1", True),
         ("localhost", True),
+        ("::ffff:127.0.0.1", True),
+        ("::ffff:192.0.2.1", False),
         ("0.0.0.0", False),
         ("::", False),
         ("192.168.1.2", False),
@@ -104,6 +106,23 @@ def test_the_environment_is_checked_as_the_file_is(
 )
 def test_which_addresses_only_this_machine_reaches(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
+
+
+@pytest.mark.parametrize(
+    ("text", "network"),
+    [
+        ("192.0.2.1", "192.0.2.1/32"),
+        ("::ffff:192.0.2.1", "192.0.2.1/32"),
+        ("::ffff:192.0.2.0/120", "192.0.2.0/24"),
+        ("2001:db8::/32", "2001:db8::/32"),
+        ("::/0", "::/0"),
+    ],
+)
+def test_a_proxy_of_ipv4_is_one_however_it_is_written(
+    tmp_path: Path, text: str, network: str
+) -> None:
+    (found,) = given(tmp_path, f'trusted_proxies = ["{text}"]\n').trusted_proxies
+    assert str(found) == network
 
 
 def test_the_example_documents_every_setting_and_gives_the_defaults(tmp_path: Path) -> None:

@@ -87,6 +87,27 @@ def test_with_auth_proxy_only_the_proxies_are_answered(tmp_path: Path) -> None:
             assert Client(webui.url, "127.0.0.6").ask(path, claimed).status == 403
 
 
+def test_a_proxy_of_ipv4_is_known_by_a_process_that_listens_on_ipv6(tmp_path: Path) -> None:
+    env = {"HEALTH_WEBUI_TRUSTED_PROXIES": "127.0.0.5", "HEALTH_WEBUI_AUTH": "proxy"}
+    with start_webui(tmp_path, env=env, args=("--host", "::")) as webui:
+        url = f"http://127.0.0.1:{urlsplit(webui.url).port}/"
+        assert Client(url, "127.0.0.5").ask("/").status == 200
+        assert Client(url, "127.0.0.6").ask("/").status == 403
+
+
+def test_each_port_of_a_client_has_not_tries_of_its_own(tmp_path: Path) -> None:
+    args = with_password(tmp_path / "data")
+    with start_webui(tmp_path, env=BEHIND, args=args) as webui:
+        client = Client(webui.url)
+        token = client.token()
+        statuses = []
+        for port in range(7):
+            told = {"X-Forwarded-For": f"198.51.100.7:{40000 + port}"}
+            answer = client.send_form("/login", told, token=token, password="wrong")
+            statuses.append(answer.status)
+        assert statuses == [403] * 5 + [429] * 2
+
+
 def test_https_with_a_certificate_of_its_own(tmp_path: Path) -> None:
     openssl = shutil.which("openssl")
     if openssl is None:

@@ -13,7 +13,7 @@ from health_wire.settings import SettingsError
 from health_wire.version import VERSION
 
 from health_webui import config as configuration
-from health_webui.access.exposure import check_access
+from health_webui.access.exposure import check_access, doubts
 from health_webui.access.password import MAX_PASSWORD, PasswordFile
 from health_webui.config import Config
 from health_webui.following import collectors
@@ -46,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(str(error), _EXIT_USAGE)
     if command == "check-config":
         print(config.loaded.report())
+        for doubt in doubts(config):
+            print(f"health-webui: {doubt}", file=sys.stderr)
         return 0
     return _run(config, partial(configuration.load, options))
 

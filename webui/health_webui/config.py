@@ -4,7 +4,14 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 from pathlib import Path
 from typing import Any, Self
 
@@ -48,6 +55,7 @@ class Endpoints:
         return cls(events, state)
 
 
+_MAPPED_BITS = 96  # of ::ffff:0:0/96, RFC 4291
 _ENDPOINT = re.compile(r"tcp://[^\s,/]+:[0-9]{1,5}|ipc://[^\s,]+")
 
 
@@ -181,14 +189,36 @@ def load(
     values = {setting.key: loaded[setting.key] for setting in SETTINGS}
     values["collector"] = tuple(map(Endpoints.parse, loaded["collector"]))
     values["data_dir"] = Path(loaded["data_dir"])
-    values["trusted_proxies"] = tuple(map(ip_network, loaded["trusted_proxies"]))
+    values["trusted_proxies"] = tuple(map(_network, loaded["trusted_proxies"]))
     return Config(**values, loaded=loaded)
+
+
+def address(text: str) -> IPv4Address | IPv6Address:
+    """The address; one of IPv4 also where it is mapped into IPv6, as sockets on ``::`` see it.
+
+    >>> address("::ffff:192.0.2.1")
+    IPv4Address('192.0.2.1')
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = ip_address(text)
+    return (isinstance(found, IPv6Address) and found.ipv4_mapped) or found
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    """As `address`."""
+    found = ip_network(text)
+    mapped = isinstance(found, IPv6Network) and found.network_address.ipv4_mapped
+    if mapped and found.prefixlen >= _MAPPED_BITS:
+        return IPv4Network((mapped, found.prefixlen - _MAPPED_BITS))
+    return found
 
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches a listener on that address."""
     try:
-        return ip_address(host).is_loopback
+        return address(host).is_loopback
     except ValueError:
         return host == "localhost"
 

@@ -19,6 +19,7 @@ import gevent.ssl
 from gevent.event import Event
 from health_wire.settings import SettingsError
 
+from health_webui.access.exposure import doubts
 from health_webui.access.gate import Access
 from health_webui.app import FLEET_ROOM, create_app, engine_of
 from health_webui.config import Config
@@ -52,6 +53,8 @@ def serve(config: Config, reread: Callable[[], Config]) -> None:
     """
     logging.basicConfig(format="health-webui: %(message)s", level=logging.WARNING)
     tls = _tls(config)
+    for doubt in doubts(config):
+        _LOG.warning("%s", doubt)
     listener = _listen(config.host, config.port)
     context = green.Context()
     try:

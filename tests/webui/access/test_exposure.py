@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from health_webui.access.exposure import check_access
+from health_webui.access.exposure import check_access, doubts
 from health_webui.access.password import PasswordFile
 from health_wire.settings import SettingsError
 
@@ -42,3 +42,21 @@ def test_this_machine_needs_no_password(tmp_path: Path) -> None:
 def test_what_does_not_fit_together_is_refused(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         check_access(given(tmp_path, f"{text}\n"))
+
+
+@pytest.mark.parametrize(
+    ("mode", "open_to_all"), [(0o600, False), (0o640, False), (0o644, True), (0o602, True)]
+)
+def test_a_tls_key_that_everybody_can_read_is_told(
+    tmp_path: Path, mode: int, open_to_all: bool
+) -> None:
+    key = tmp_path / "key.pem"
+    key.touch()
+    key.chmod(mode)
+    given_ = given(tmp_path, f'tls_key = "{key}"\ntls_certificate = "c"\n')
+    assert [f"chmod o= {key}" in line for line in doubts(given_)] == [True] * open_to_all
+
+
+def test_without_a_tls_key_there_is_nothing_to_tell(tmp_path: Path) -> None:
+    assert doubts(given(tmp_path)) == []
+    assert doubts(given(tmp_path, f'tls_key = "{tmp_path}/none"\n')) == []

@@ -164,14 +164,18 @@ def test_a_new_password_ends_every_session(tmp_path: Path) -> None:
         assert client.log_in("another one").status == 303
 
 
-def test_sessions_outlive_a_restart(tmp_path: Path) -> None:
+def test_sessions_and_their_ends_outlive_a_restart(tmp_path: Path) -> None:
     args = with_password(tmp_path / "data")
     names = {"HEALTH_WEBUI_ALLOWED_HOSTS": NAME}
     with start_webui(tmp_path, args=args, env=names) as webui:
-        client = Client(webui.url)
+        client, gone = Client(webui.url), Client(webui.url)
         client.log_in()
+        gone.log_in()
+        before = dict(gone.cookies)
+        assert gone.send_form("/logout", token=gone.token("/")).status == 303
     with start_webui(tmp_path, args=args, env=names) as webui:
         assert Client(webui.url, cookies=client.cookies).ask("/").status == 200
+        assert Client(webui.url, cookies=before).ask("/").status == 303
 
 
 def test_a_session_of_last_month_is_none(guarded: Running) -> None:
@@ -263,7 +267,36 @@ def test_programs_give_the_password_with_each_request(browser: Client) -> None:
     assert browser.ask(HANDSHAKE, basic(PASSWORD) | UPGRADE).status == 401
     answer = browser.ask("/api/v1/hosts")
     assert (answer.status, json.loads(answer.body)["error"]) == (401, "unauthorized")
-    assert not answer.all("WWW-Authenticate"), "a browser would ask in a window of its own"
+    assert answer.one("WWW-Authenticate").startswith('Basic realm="')
+    wrong = browser.ask("/api/v1/hosts", basic("wrong"))
+    assert (wrong.status, len(wrong.all("WWW-Authenticate"))) == (401, 1)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"},
+        {"X-Requested-With": "fetch"},
+        {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"},
+    ],
+)
+def test_browsers_are_not_asked_in_a_window_of_their_own(
+    guarded: Running, headers: dict[str, str]
+) -> None:
+    answer = Client(guarded.url).ask("/api/v1/hosts", headers)
+    assert (answer.status, answer.all("WWW-Authenticate")) == (401, [])
+
+
+def test_no_header_that_browsers_complain_of_where_anybody_could_have_put_it(
+    guarded: Running, local: Running
+) -> None:
+    name = "Cross-Origin-Opener-Policy"
+    client = Client(guarded.url)
+    assert not client.ask("/login", {"Host": NAME}).all(name)
+    for host in ("localhost", "127.0.0.1:1", "[::1]:8086"):
+        assert client.ask("/login", {"Host": host}).all(name) == ["same-origin"]
+    assert Client(local.url).ask("/").all(name) == ["same-origin"]
 
 
 def test_programs_that_guess_are_refused_like_browsers(browser: Client) -> None:

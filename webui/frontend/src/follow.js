@@ -48,7 +48,7 @@ export const followHost = (socket, page) => {
     const key = encodeURIComponent(main().dataset.follow);
     const address = new URL(`api/v1/hosts/${key}/history`, page.base);
     address.search = new URLSearchParams(query);
-    const response = await fetch(address);
+    const response = await fetch(address, { headers: { "X-Requested-With": "fetch" } });
     const answer = await response.json();
     if (!response.ok) throw new Error(answer.message ?? response.statusText);
     return answer;

@@ -12,18 +12,6 @@ const { root, build, charts } = document.body.dataset;
 const base = new URL(root || "./", location.href);
 const mainElement = () => document.getElementById("main");
 
-await painted();
-document.body.classList.add("painted"); // what is drawn from now on comes at once
-const socket = io({
-  path: `${base.pathname}socket.io/`,
-  transports: ["websocket", "polling"],
-  tryAllTransports: true,
-  upgrade: false,
-  timeout: 4000,
-  reconnectionDelay: 300,
-  reconnectionDelayMax: 2000,
-});
-
 // The session has ended: the server shows the login in place of this page.
 const leave = () => {
   location.reload();
@@ -44,18 +32,34 @@ const redraw = async () => {
   }
 };
 
-// Refused, it may be for want of a session; whether it is so, only a page's address tells.
-socket.on("connect_error", async () => {
-  const response = await fetch(location.href, { method: "HEAD" }).catch(() => null);
-  if (response?.redirected) leave();
-});
+// Only where there is something to follow: a login or an error is all that there is.
+const connect = () => {
+  const socket = io({
+    path: `${base.pathname}socket.io/`,
+    transports: ["websocket", "polling"],
+    tryAllTransports: true,
+    upgrade: false,
+    timeout: 4000,
+    reconnectionDelay: 300,
+    reconnectionDelayMax: 2000,
+  });
+  // Refused, it may be for want of a session; whether it is so, only a page's address tells.
+  socket.on("connect_error", async () => {
+    const response = await fetch(location.href, { method: "HEAD" }).catch(() => null);
+    if (response?.redirected) leave();
+  });
+  return socket;
+};
 
 // A newer front end than the one that runs here. The server has just answered, so it is there.
 const isOutdated = (answer) => answer.build !== undefined && answer.build !== build;
 
+await painted();
+document.body.classList.add("painted"); // what is drawn from now on comes at once
 switchTheme(document.getElementById("theme"), () => dispatchEvent(new Event("themechange")));
 document.getElementById("zone").textContent = words("zone", {
   zone: offset(new Date()),
 });
-if (mainElement().dataset.follow) followHost(socket, { base, charts, redraw, isOutdated });
-else if (mainElement().dataset.fleet) followFleet(socket, { redraw, isOutdated });
+const { follow, fleet } = mainElement().dataset;
+if (follow) followHost(connect(), { base, charts, redraw, isOutdated });
+else if (fleet) followFleet(connect(), { redraw, isOutdated });

@@ -1,5 +1,8 @@
 """Whether the configuration says who may see the page, wherever others can reach it."""
 
+import os
+import stat
+
 from health_wire.keys import InvalidKey
 from health_wire.settings import SettingsError
 
@@ -34,3 +37,18 @@ def check_access(config: Config) -> None:
             " set one (health-webui set-password), or say who else decides"
             ' (auth = "proxy", or "none" for nobody)'
         )
+
+
+def doubts(config: Config) -> list[str]:
+    """What works as it is configured, and should not be so; each a line with the remedy."""
+    key = config.tls_key
+    try:
+        mode = stat.S_IMODE(os.stat(key).st_mode) if key else 0
+    except OSError:  # whoever reads it says so
+        return []
+    if not mode & (stat.S_IROTH | stat.S_IWOTH):
+        return []
+    return [
+        f"tls_key: {key} is open to every user of this machine (mode {mode:04o}), so it may be no"
+        f" secret any more: chmod o= {key}, and if anybody may have read it, get a new one"
+    ]

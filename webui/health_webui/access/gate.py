@@ -10,13 +10,14 @@ import re
 import socket
 from base64 import b64encode
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from http.cookies import CookieError, SimpleCookie
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import parse_qs
 
+from health_webui.access import forwarded
+from health_webui.access.forwarded import as_address
 from health_webui.access.password import PasswordFile
 from health_webui.access.sessions import Sessions
 from health_webui.access.tries import TooManyTries, Tries, basic_password
@@ -28,17 +29,16 @@ MAX_BODY = 10_000
 _OPEN = ("/login", "/healthz")  # and /static/: without a login
 _POSTS = ("/login", "/logout", "/socket.io/")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
-_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 _ERRORS = {"401": "unauthorized", "405": "method_not_allowed", "429": "busy"}
-_FORWARDED = ("FOR", "PROTO", "HOST", "PREFIX", "PORT", "SERVER", "SSL")
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
 }
+# Browsers complain of it where anybody on the way could have put it there.
+_HEADERS_OF_TRUSTWORTHY = {"Cross-Origin-Opener-Policy": "same-origin"}
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -55,6 +55,7 @@ class Refusal:
 
 
 _LOG_IN = Refusal("401 Unauthorized", "Log in first.", login=True)
+_ASK_FOR_PASSWORD = (("WWW-Authenticate", 'Basic realm="System Health", charset="UTF-8"'),)
 
 
 class Access:
@@ -71,7 +72,8 @@ class Access:
             machine = machine or socket.gethostname()
             names |= {machine, f"{machine}.local"}
         self._names = {name.lower().strip("[]") for name in names}
-        self._any_address = config.host in ("0.0.0.0", "::")
+        listens = as_address(config.host)
+        self._any_address = listens is not None and listens.is_unspecified
 
     def check(self, environ: Environ) -> Refusal | None:
         """Takes what trusted proxies say into the environment, and judges it; None is a yes."""
@@ -90,35 +92,13 @@ class Access:
         return not self.needs_login or self.sessions.valid(session)
 
     def _through_proxy(self, environ: Environ) -> Refusal | None:
-        told = {name: environ.pop(f"HTTP_X_FORWARDED_{name}", "") for name in _FORWARDED}
-        environ.pop("HTTP_FORWARDED", None)
-        trusted = self._trusted(environ.get("REMOTE_ADDR", ""))
-        if not trusted:
-            if self._config.auth == "proxy":
-                return Refusal("403 Forbidden", "Only the trusted proxies may ask here.")
-            return None
-        if told["PROTO"] in ("http", "https"):
-            environ["wsgi.url_scheme"] = told["PROTO"]
-        if told["HOST"]:
-            environ["HTTP_HOST"] = told["HOST"].rpartition(",")[2].strip()
-        prefix = told["PREFIX"].rstrip("/")
-        if not _PREFIX.fullmatch(prefix):
-            return Refusal("400 Bad Request", "X-Forwarded-Prefix is no path.")
-        environ["SCRIPT_NAME"] = prefix
-        if prefix and environ["PATH_INFO"].startswith(f"{prefix}/"):  # a proxy that left it on
-            environ["PATH_INFO"] = environ["PATH_INFO"][len(prefix) :]
-        for address in reversed([part.strip() for part in told["FOR"].split(",") if part.strip()]):
-            environ["REMOTE_ADDR"] = address
-            if not self._trusted(address):
-                break
-        return None
-
-    def _trusted(self, address: str) -> bool:
         try:
-            parsed = ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in self._config.trusted_proxies)
+            trusted = forwarded.take(environ, self._config.trusted_proxies)
+        except ValueError as error:
+            return Refusal("400 Bad Request", str(error))
+        if not trusted and self._config.auth == "proxy":
+            return Refusal("403 Forbidden", "Only the trusted proxies may ask here.")
+        return None
 
     def _judge(self, environ: Environ) -> Refusal | None:
         host = environ.get("HTTP_HOST", "")
@@ -149,28 +129,26 @@ class Access:
     def _programs(self, environ: Environ) -> Refusal | None:
         """Programs may send the password along, as in ``curl --user :PASSWORD``.
 
-        They are not asked for it by a WWW-Authenticate header: when a session ends, the browser
-        would then ask in a window of its own.
+        A WWW-Authenticate header asks them for it (RFC 9110 wants it with every 401), and them
+        alone: when a session ends, a browser would ask in a window of its own.
         """
+        ask = () if _is_browser(environ) else _ASK_FOR_PASSWORD
         password = basic_password(environ.get("HTTP_AUTHORIZATION", ""))
         if password is None:
-            return _LOG_IN
+            return replace(_LOG_IN, headers=ask)
         try:
             if self.tries.right_again(environ.get("REMOTE_ADDR", ""), password):
                 return None
         except TooManyTries as error:
             retry = (("Retry-After", str(error.seconds)),)
             return Refusal("429 Too Many Requests", str(error), headers=retry)
-        return Refusal("401 Unauthorized", "That is not the password.", login=True)
+        return Refusal("401 Unauthorized", "That is not the password.", login=True, headers=ask)
 
     def _is_ours(self, host: str) -> bool:
-        match = _HOST.fullmatch(host)
-        if match is None:
-            return False
-        name = match[1].lower().strip("[]").removesuffix(".")
-        if is_loopback(name) or name in self._names:
-            return True
-        return self._any_address and _is_address(name)  # an address cannot be rebound
+        name = _name_in(host)
+        if not name or is_loopback(name) or name in self._names:
+            return bool(name)
+        return self._any_address and as_address(name) is not None  # which cannot be rebound
 
     def _from_elsewhere(self, environ: Environ, host: str, path: str, method: str) -> bool:
         """Whether a browser sends this for a page of another site.
@@ -191,12 +169,29 @@ def _same(origin: str, host: str, scheme: str) -> bool:
     return netloc.lower() == host.lower() and given in (scheme, "https")
 
 
-def _is_address(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True
+def _name_in(host: str) -> str:
+    """The name or address in a Host header, without its port; empty where it is none."""
+    match = _HOST.fullmatch(host)
+    return match[1].lower().strip("[]").removesuffix(".") if match else ""
+
+
+def _is_browser(environ: Environ) -> bool:
+    """Whether a browser asks, for a page of ours or for who has typed the address.
+
+    Over plain HTTP there are no Sec-Fetch headers: there the page's script says who it is.
+    """
+    return (
+        "HTTP_X_REQUESTED_WITH" in environ
+        or "text/html" in environ.get("HTTP_ACCEPT", "")
+        or any(name.startswith("HTTP_SEC_FETCH_") for name in environ)
+    )
+
+
+def _is_trustworthy(environ: Environ) -> bool:
+    """Whether browsers take this address for one that nobody on the way can forge."""
+    return environ["wsgi.url_scheme"] == "https" or is_loopback(
+        _name_in(environ.get("HTTP_HOST", ""))
+    )
 
 
 def cookie(environ: Environ, name: str) -> str | None:
@@ -231,7 +226,10 @@ class Gate:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
             there = {name.lower() for name, _ in headers}
-            added = [(k, v) for k, v in self._headers.items() if k.lower() not in there]
+            ours = self._headers
+            if _is_trustworthy(environ):
+                ours = ours | _HEADERS_OF_TRUSTWORTHY
+            added = [(k, v) for k, v in ours.items() if k.lower() not in there]
             if "cache-control" not in there:
                 added.append(("Cache-Control", "no-store"))
             return start_response(status, headers + added, *more)

@@ -7,10 +7,12 @@ import time
 import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 from pathlib import Path
 
 from health_wire.keys import InvalidKey, make_private_directory, read_private, write_private
+
+from health_webui.config import address as parsed_address
 
 MAX_PASSWORD = 256
 _COST, _BLOCK, _PARALLEL = 2**14, 8, 1  # 16 MiB, some 50 ms on a PC and 300 ms on a Pi
@@ -122,11 +124,9 @@ class Throttle:
 
 def _network(address: str) -> str:
     try:
-        parsed = ip_address(address)
+        parsed = parsed_address(address)
     except ValueError:
         return address
     if isinstance(parsed, IPv6Address):
-        if parsed.ipv4_mapped:
-            return str(parsed.ipv4_mapped)
         return str(IPv6Address(int(parsed) >> 64 << 64))
     return str(parsed)
