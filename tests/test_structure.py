@@ -45,7 +45,7 @@ def name(path: Path) -> str:
 
 
 def mirror(path: Path) -> Path:
-    """health_wire's and health_webui's tests have folders; the collector's are the rest."""
+    """All packages' tests have folders but the collector's, which are the rest."""
     package, *inside = path.relative_to(ROOT).parts[1:]
     folder = {"health_collectord": (), "health_webui": ("webui",)}.get(package, (package,))
     return TESTS.joinpath(*folder, *inside[:-1], f"test_{inside[-1] if inside else package}")
@@ -87,6 +87,13 @@ def is_standard(module: str) -> bool:
 @pytest.mark.parametrize("path", below("daemon/health_wire"), ids=name)
 def test_the_wire_imports_the_standard_library_and_zmq(path: Path) -> None:
     assert {t for t in tops(path) if not is_standard(t)} <= {"zmq", "health_wire"}
+
+
+@pytest.mark.parametrize("path", below("daemon/health_archive"), ids=name)
+def test_the_archive_imports_the_standard_library_and_the_tree(path: Path) -> None:
+    assert {t for t in tops(path) if not is_standard(t)} <= {"health_archive", "health_wire"}
+    wire = {m for m in imports(path) if m.startswith("health_wire.")}
+    assert {m for m in wire if not m.startswith("health_wire.tree")} == set()
 
 
 @pytest.mark.parametrize("path", below("daemon/health_collectord/metrics"), ids=name)

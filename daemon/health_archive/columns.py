@@ -1,0 +1,252 @@
+"""Whole segments as columns and back: the file format of FORMAT.md."""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from struct import Struct
+from typing import Any
+
+from health_archive import shapes
+from health_archive.numbers import DamagedSegment, Reader, Writer
+
+MAGIC = b"\x89EVENTS\n"
+VERSION = 1
+BLOCK_SIZE = 1 << 20  # of text at most; ten minutes of a small host are one block
+_MARK = b"\x89BLK"
+_TEXT, _COLUMNS = 0, 1
+_LEVEL = 6
+_FILE = Struct("<8sHHQ")  # magic, version, 0, size of the text
+_BLOCK = Struct("<4sBIIIIqqQQI")
+_CRC = Struct("<I")
+FILE_HEADER_SIZE = _FILE.size + _CRC.size
+_BLOCK_HEADER_SIZE = _BLOCK.size + _CRC.size
+
+
+@dataclass(slots=True, frozen=True)
+class Extent:
+    """What a block is known to hold without reading it.
+
+    Attributes:
+        lines: how many.
+        first_time, last_time: in milliseconds since 1970, as the first and the last line that
+            begins with a time says; 0 where none does.
+        first_seq, last_seq: the same of places in the order.
+    """
+
+    lines: int
+    first_time: int
+    last_time: int
+    first_seq: int
+    last_seq: int
+
+
+@dataclass(slots=True, frozen=True)
+class Block:
+    """A part of a segment's text, whole lines but where a line is longer than a block."""
+
+    text: bytes
+    extent: Extent
+
+
+@dataclass(slots=True, frozen=True)
+class Damage:
+    """A part of a file that cannot be read.
+
+    Attributes:
+        offset, size: which bytes of the file.
+        reason: what is wrong with them.
+        extent: what was there, where the block's own header could be read.
+    """
+
+    offset: int
+    size: int
+    reason: str
+    extent: Extent | None = None
+
+
+def encode(text: bytes) -> bytes:
+    """A segment's lines as columns. Any bytes come back the same by `decode`."""
+    parts = [_sealed(_FILE.pack(MAGIC, VERSION, 0, len(text)))]
+    parts += [_encode_block(block) for block in _blocks_of(text)]
+    return b"".join(parts)
+
+
+def decode(segment: bytes, limit: int = 1 << 30) -> bytes:
+    """What `encode` was given.
+
+    Args:
+        segment: the whole file.
+        limit: the longest text that is accepted.
+
+    Raises:
+        DamagedSegment: the file is not whole; `read` gives what there still is.
+    """
+    size = text_size(segment)
+    if size > limit:
+        raise DamagedSegment(f"a text of {size} bytes: at most {limit} are accepted")
+    parts = []
+    for part in read(segment):
+        if isinstance(part, Damage):
+            raise DamagedSegment(f"{part.reason} (at byte {part.offset})")
+        parts.append(part.text)
+        size -= len(part.text)
+        if size < 0:
+            break
+    if size:
+        raise DamagedSegment(f"{abs(size)} bytes of text too {'many' if size < 0 else 'few'}")
+    return b"".join(parts)
+
+
+def text_size(segment: bytes) -> int:
+    """The size of the text, in bytes, from the first `FILE_HEADER_SIZE` bytes of the file.
+
+    Raises:
+        DamagedSegment: this is no such file, or of a later version.
+    """
+    if not segment.startswith(MAGIC):
+        raise DamagedSegment("not a segment as columns: it does not begin like one")
+    header = _unsealed(segment, 0, _FILE)
+    if header is None:
+        raise DamagedSegment("the file's header is damaged")
+    _, version, _, size = header
+    if version != VERSION:
+        raise DamagedSegment(f"version {version} of the format; this program knows {VERSION}")
+    return int(size)
+
+
+def read(segment: bytes) -> Iterator[Block | Damage]:
+    """The blocks in their order, and in their places what cannot be read.
+
+    The memory that a step takes is bounded by a block's, however the file was forged.
+    """
+    try:
+        left, at, whole = text_size(segment), FILE_HEADER_SIZE, True
+    except DamagedSegment as damage:
+        left, at, whole = 0, _next_block(segment, 0), False
+        yield Damage(0, at, str(damage))
+    while at < len(segment):
+        header = _block_header(segment, at)
+        if header is None:
+            end = _next_block(segment, at + 1)
+            part: Block | Damage = Damage(at, end - at, "no block begins where one should")
+        else:
+            end = min(at + _BLOCK_HEADER_SIZE + header.packed, len(segment))
+            part = _decode_block(segment[at + _BLOCK_HEADER_SIZE : end], header, at)
+            left -= header.size
+        whole = whole and isinstance(part, Block)
+        yield part
+        at = end
+    if whole and left:
+        much = f"{abs(left)} bytes of text {'less' if left > 0 else 'more'} than the file says"
+        yield Damage(at, 0, much)
+
+
+@dataclass(slots=True, frozen=True)
+class _Header:
+    method: int
+    packed: int  # size in the file
+    content: int  # size when inflated
+    size: int  # of the text
+    crc: int  # of the text
+    extent: Extent
+
+
+def _encode_block(text: bytes) -> bytes:
+    lines = shapes.Lines(text.decode("latin-1"))
+    writer = Writer()
+    lines.write(writer)
+    method, content = _COLUMNS, writer.content()
+    if len(content) > _most_content(len(text)):
+        method, content = _TEXT, text
+    packed = zlib.compress(content, _LEVEL)
+    times, seqs = lines.times or (0,), lines.seqs or (0,)
+    header = _BLOCK.pack(
+        _MARK, method, len(packed), len(content), len(text), len(lines),
+        times[0], times[-1], seqs[0], seqs[-1], zlib.crc32(text),
+    )  # fmt: skip
+    return _sealed(header) + packed
+
+
+def _decode_block(packed: bytes, header: _Header, at: int) -> Block | Damage:
+    if len(packed) < header.packed:
+        reason = f"the file ends {header.packed - len(packed)} bytes before its block does"
+    else:
+        try:
+            return Block(_text_of(packed, header), header.extent)
+        except DamagedSegment as damage:
+            reason = str(damage)
+    return Damage(at, _BLOCK_HEADER_SIZE + len(packed), reason, header.extent)
+
+
+def _text_of(packed: bytes, header: _Header) -> bytes:
+    if header.size > BLOCK_SIZE or header.content > _most_content(header.size):
+        raise DamagedSegment(f"a block of {header.size} bytes of text in {header.content}")
+    content = _inflate(packed, header.content)
+    if header.method == _TEXT:
+        text = content
+    elif header.method == _COLUMNS:
+        reader = Reader(content)
+        text = shapes.read(reader, header.size).encode("latin-1")
+        reader.finish()
+    else:
+        raise DamagedSegment(f"a block by a method that is not known: {header.method}")
+    if len(text) != header.size or zlib.crc32(text) != header.crc:
+        raise DamagedSegment("the text is not the one that was written (CRC)")
+    return text
+
+
+def _most_content(size: int) -> int:
+    return 8 * size + 1024
+
+
+def _inflate(packed: bytes, size: int) -> bytes:
+    inflater = zlib.decompressobj()
+    try:
+        content = inflater.decompress(packed, size + 1)
+    except zlib.error as error:
+        raise DamagedSegment(f"a block that cannot be inflated: {error}") from None
+    if len(content) != size or not inflater.eof or inflater.unused_data:
+        raise DamagedSegment("a block that inflates to another size than it says")
+    return content
+
+
+def _blocks_of(text: bytes) -> Iterator[bytes]:
+    """Parts of about the same size, cut after a newline if there is one."""
+    count = -(-len(text) // BLOCK_SIZE)
+    at = 0
+    while at < len(text):
+        end = at + -(-(len(text) - at) // count)
+        if count > 1:
+            end = text.rfind(b"\n", at, end) + 1 or end
+        yield text[at:end]
+        at = end
+        count = max(count - 1, -(-(len(text) - at) // BLOCK_SIZE))
+
+
+def _sealed(header: bytes) -> bytes:
+    return header + _CRC.pack(zlib.crc32(header))
+
+
+def _unsealed(data: bytes, at: int, form: Struct) -> tuple[Any, ...] | None:
+    """What a header holds, or None where none is whole."""
+    header = data[at : at + form.size + _CRC.size]
+    if len(header) < form.size + _CRC.size or _sealed(header[: form.size]) != header:
+        return None
+    return form.unpack_from(header)
+
+
+def _block_header(segment: bytes, at: int) -> _Header | None:
+    found = _unsealed(segment, at, _BLOCK)
+    if found is None or found[0] != _MARK:
+        return None
+    _, method, packed, content, size, lines, *extent, crc = found
+    return _Header(method, packed, content, size, crc, Extent(lines, *extent))
+
+
+def _next_block(segment: bytes, at: int) -> int:
+    """Where the next block begins, or the end."""
+    while (at := segment.find(_MARK, at)) >= 0:
+        if _block_header(segment, at) is not None:
+            return at
+        at += 1
+    return len(segment)

@@ -1,0 +1,203 @@
+"""Columns of texts, most of them numbers: the middle layer of FORMAT.md."""
+
+import re
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from operator import add, sub
+
+from health_archive.numbers import Column, DamagedSegment, Reader, Writer
+
+CONSTANT, CHOICE, MIXED, NUMBERS = range(4)  # NUMBERS + N: with at most N decimal places
+_MOST_PLACES = 9
+_MOST_DIGITS = 18
+_BIGGEST = 1 << 60  # and so is whatever has that many digits
+_is_number = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,9})?").fullmatch
+
+_NEAR = 8  # columns back that one may be told from
+_SAMPLE = 24  # numbers, twice, by which a column is chosen for that
+_WORTH = 0.8  # of its own steps: where they become that small it is looked at more closely
+
+
+class _Scaled(dict[str, int]):
+    """Decimals as whole numbers, where Python writes the quotient as it stood there."""
+
+    def __init__(self, places: int) -> None:
+        super().__init__()
+        self._scale = 10**places
+
+    def __missing__(self, text: str) -> int:
+        number: int = round(float(text) * self._scale)
+        if abs(number) >= _BIGGEST or repr(number / self._scale) != text:
+            raise ValueError(text)
+        self[text] = number
+        return number
+
+
+class _Quotients(dict[int, str]):
+    """The other way round."""
+
+    def __init__(self, places: int) -> None:
+        super().__init__()
+        self._scale = 10**places
+
+    def __missing__(self, number: int) -> str:
+        text = self[number] = repr(number / self._scale)
+        return text
+
+
+class _Numbers:
+    """A column of numbers, and some of its steps."""
+
+    __slots__ = ("numbers", "steps")
+
+    def __init__(self, numbers: list[int]) -> None:
+        half = len(numbers) // 2
+        some = numbers[:_SAMPLE] + numbers[half : half + _SAMPLE]
+        self.numbers = numbers
+        self.steps = list(map(sub, some[1:], some))
+
+
+class TextsWriter:
+    """Writes a block's columns; what was worked out for one serves the others."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._scaled = [_Scaled(places) for places in range(_MOST_PLACES + 1)]
+        self._before: deque[_Numbers] = deque(maxlen=_NEAR)  # the nearest first
+
+    def begin(self) -> None:
+        """From here on come the columns of another template."""
+        self._before.clear()
+
+    def write(self, texts: Sequence[str]) -> None:
+        """A column of at least one text, none of them empty, of Latin-1 characters."""
+        if texts.count(texts[0]) == len(texts):
+            self._writer.number(CONSTANT)
+            self._writer.text(texts[0])
+        elif (found := self._numbers(texts)) is not None:
+            self._write_numbers(*found)
+        elif not self._write_mixed(texts):
+            self._writer.number(CHOICE)
+            self._write_choice(texts)
+
+    def _numbers(self, texts: Sequence[str]) -> tuple[int, list[int]] | None:
+        """The most decimal places, and the numbers without their points.
+
+        None where one is no number, or would not be read the same.
+        """
+        with suppress(ValueError):
+            numbers = list(map(int, texts))
+            few = max(map(len, texts)) <= _MOST_DIGITS
+            return (0, numbers) if few and list(map(str, numbers)) == list(texts) else None
+        with suppress(ValueError, OverflowError):
+            return 1, list(map(self._scaled[1].__getitem__, texts))
+        with suppress(ValueError, OverflowError, IndexError):
+            places = max([len(text) - text.index(".") - 1 for text in texts])
+            return places, list(map(self._scaled[places].__getitem__, texts))
+        return None
+
+    def _write_numbers(self, places: int, numbers: list[int]) -> None:
+        """Alone, or as what is left when an earlier column is taken off or added."""
+        this = _Numbers(numbers)
+        column, relation = Column(numbers), 0
+        if (nearer := self._related(this)) is not None:
+            other = self._before[nearer >> 1].numbers
+            left = Column(list(map(add if nearer & 1 else sub, numbers, other)))
+            if left.bits < column.bits:
+                column, relation = left, nearer + 1
+        self._before.appendleft(this)
+        self._writer.number(NUMBERS + places)
+        self._writer.number(relation)
+        self._writer.column(column)
+
+    def _related(self, this: _Numbers) -> int | None:
+        """The earlier column that leaves least: twice its place, and one more to add it."""
+        least, found = _WORTH * sum(map(abs, this.steps)), None
+        for place, other in enumerate(self._before):
+            for plus, how in enumerate((sub, add)):
+                much = sum(map(abs, map(how, this.steps, other.steps)))
+                if much < least:
+                    least, found = much, 2 * place + plus
+        return found
+
+    def _write_mixed(self, texts: Sequence[str]) -> bool:
+        """Whether most are numbers and some are not, such as null; only then they are written."""
+        numeric = [text for text in texts if _is_number(text)]
+        if not len(texts) <= 2 * len(numeric) < 2 * len(texts):
+            return False
+        found = self._numbers(numeric)
+        if found is None:
+            return False
+        self._writer.number(MIXED)
+        self._write_choice(["" if _is_number(text) else text for text in texts])
+        places, numbers = found
+        self._writer.number(places)
+        self._writer.numbers(numbers)
+        return True
+
+    def _write_choice(self, texts: Sequence[str]) -> None:
+        distinct = {text: i for i, text in enumerate(dict.fromkeys(texts))}
+        self._writer.number(len(distinct))
+        for text in distinct:
+            self._writer.text(text)
+        self._writer.numbers(list(map(distinct.__getitem__, texts)))
+
+
+class TextsReader:
+    """Reads what `TextsWriter` wrote."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._quotients = [_Quotients(places) for places in range(_MOST_PLACES + 1)]
+        self._before: deque[list[int]] = deque(maxlen=_NEAR)
+
+    def begin(self) -> None:
+        """From here on come the columns of another template."""
+        self._before.clear()
+
+    def read(self, count: int) -> list[str]:
+        """The next column, of so many texts.
+
+        Raises:
+            DamagedSegment: it is not there, or none.
+        """
+        kind = self._reader.number()
+        if kind == CONSTANT:
+            return [self._reader.text()] * count
+        if kind == CHOICE:
+            return self._choice(count)
+        if kind == MIXED:
+            texts = self._choice(count)
+            places = self._reader.number()
+            numeric = iter(self._texts(places, self._reader.numbers(texts.count(""))))
+            return [text or next(numeric) for text in texts]
+        return self._texts(kind - NUMBERS, self._read_numbers(count))
+
+    def _read_numbers(self, count: int) -> list[int]:
+        relation = self._reader.number()
+        numbers = self._reader.numbers(count)
+        if relation:
+            place, plus = divmod(relation - 1, 2)
+            if place >= len(self._before):
+                raise DamagedSegment("a column that is told from one that is not there")
+            numbers = list(map(sub if plus else add, numbers, self._before[place]))
+        self._before.appendleft(numbers)
+        return numbers
+
+    def _texts(self, places: int, numbers: list[int]) -> list[str]:
+        if not places:
+            return list(map(str, numbers))
+        if places > _MOST_PLACES:
+            raise DamagedSegment(f"a column of texts of a kind that is not known ({places})")
+        return list(map(self._quotients[places].__getitem__, numbers))
+
+    def _choice(self, count: int) -> list[str]:
+        size = self._reader.number()
+        if size > count:
+            raise DamagedSegment(f"{size} texts to choose {count} from")
+        distinct = [self._reader.text() for _ in range(size)]
+        numbers = self._reader.numbers(count)
+        if numbers and not 0 <= min(numbers) <= max(numbers) < size:
+            raise DamagedSegment(f"a text that is not among {size}")
+        return list(map(distinct.__getitem__, numbers))
