@@ -9,7 +9,7 @@ BYTES_PER_SECOND = 2 * 1024 * 1024
 BURST_BYTES = 16 * 1024 * 1024
 LEAST_BYTES = 512  # what a message costs at the least: taking it is work, however short it is
 MAX_PATHS = 2000  # of the state
-MAX_STATE_BYTES = 16 * 1024 * 1024
+MAX_STATE_BYTES = 4 * 1024 * 1024
 MAX_STARTS = 10  # new epochs in a minute
 _MINUTE = 60.0
 _LONGEST_SECONDS = 60.0
@@ -53,16 +53,23 @@ class Budget:
         self._sizes[path] = size
         if len(self._sizes) > MAX_PATHS:
             raise Violation(f"a state of more than {MAX_PATHS} paths")
-        if self._state > MAX_STATE_BYTES:
-            raise Violation(f"a state of more than {MAX_STATE_BYTES >> 20} MiB")
+        self._judge_state()
 
     def begin(self, size: int) -> None:
         """The state was replaced by a snapshot of that many bytes.
 
         Its paths are counted only as they change: a state is known to within twice its size.
+
+        Raises:
+            Violation: it is larger than a state may be.
         """
         self._sizes.clear()
         self._state = size
+        self._judge_state()
+
+    def _judge_state(self) -> None:
+        if self._state > MAX_STATE_BYTES:
+            raise Violation(f"a state of more than {MAX_STATE_BYTES >> 20} MiB")
 
     def start(self) -> None:
         """The collector has begun anew.

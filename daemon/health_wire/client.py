@@ -155,7 +155,7 @@ class CollectorClient:
             else:
                 self._take(timeout, updates)
         except Violation as error:
-            self._leave(error, updates)
+            updates.append(self.leave(f"sends what is not of the protocol: {error}"))
         self._judge(updates)
         self._pace.ran()
         return updates
@@ -181,15 +181,15 @@ class CollectorClient:
             self._budget.spend(size)
             self._accept(frames, updates)
 
-    def _leave(self, violation: Violation, updates: list[Update]) -> None:
-        """Leaves a collector alone that sends what it may not."""
-        self.fault = f"sends what is not of the protocol: {violation}"
+    def leave(self, fault: str) -> Link:
+        """Leaves the collector alone for a while, for what it does."""
+        self.fault = fault
         self._subscription.close()
         self._rest.begin()
         self._synced = False
         self._left.clear()
         self._broken_until = float("inf")
-        updates.append(Link(self.status, self.silent_seconds, self.refusal, self.fault))
+        return Link(self.status, self.silent_seconds, self.refusal, fault)
 
     def _pause(self, timeout: float) -> None:
         """Waits as this context's sockets do, and connects anew where there was rest enough."""

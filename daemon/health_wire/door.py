@@ -120,11 +120,13 @@ def _column(columns: dict[str, Any], name: str) -> int:
     return len(values)
 
 
-_MOST = {"metrics": 256, "fields": 256, "rules": 64, "charts": 64, "history": 16}
+_MOST_FIELDS = 2000
+_MOST = {"metrics": 128, "fields": _MOST_FIELDS, "rules": 64, "charts": 64, "history": 16}
 
 
 def _describe(body: dict[str, Any]) -> None:
     _listed(body, "metrics")
+    fields = 0
     for metric in body["metrics"]:
         if not isinstance(metric, dict):
             _refuse("a metric that is not an object")
@@ -133,6 +135,10 @@ def _describe(body: dict[str, Any]) -> None:
         for field in metric["fields"]:
             if isinstance(field, dict) and "fields" in field:
                 _listed(field, "fields")
+                fields += len(field["fields"])
+        fields += len(metric["fields"])
+    if fields > _MOST_FIELDS:
+        _refuse(f"a catalogue of more than {_MOST_FIELDS} fields")
     _listed(body, "history")
 
 

@@ -54,7 +54,7 @@ def test_nor_may_what_stands_at_its_paths() -> None:
     budget.put("a", MIB)
     budget.put("a", 2 * MIB)
     budget.put("b", MIB)
-    with pytest.raises(Violation, match="16 MiB"):
+    with pytest.raises(Violation, match="4 MiB"):
         budget.put("c", 1)
     budget.begin(0)
     budget.put("c", 1)

@@ -131,9 +131,10 @@ COLUMNS = {"t": [1, 2], "min": [1, None], "avg": [1, None], "max": [1.5, None]}
         ("history", {"series": {str(n): COLUMNS for n in range(65)}}),
         ("history", {"resolution_seconds": "x"}), ("history", {"resolution_seconds": 0}),
         ("describe", {"metrics": None}), ("describe", {"metrics": [3]}),
-        ("describe", {"metrics": [{"fields": [], "rules": [], "charts": []}] * 257}),
-        ("describe", {"metrics": [{"fields": [{}] * 257, "rules": [], "charts": []}]}),
+        ("describe", {"metrics": [{"fields": [], "rules": [], "charts": []}] * 129}),
+        ("describe", {"metrics": [{"fields": [{}] * 2001, "rules": [], "charts": []}]}),
         ("describe", {"metrics": [{"fields": [{"fields": 1}], "rules": [], "charts": []}]}),
+        ("describe", {"metrics": [{"fields": [{}] * 1001, "rules": [], "charts": []}] * 2}),
         ("describe", {"history": 3}),
     ],
 )  # fmt: skip

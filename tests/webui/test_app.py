@@ -125,6 +125,25 @@ def test_what_a_machine_does_not_have_folds_into_a_list() -> None:
     assert re.search(r'<li data-absent="tank"><strong>Tank</strong> <span>no tank</span>', page)
 
 
+def test_of_very_many_rows_the_first_are_drawn_and_the_rest_counted() -> None:
+    rows = [{"key": f"pipe-{n}", "full_percent": 1.0} for n in range(20_000)]
+    device = {**STATE["device"], "pipes": {"pipes": rows}}
+    page = client(follower({**STATE, "device": device})).get("/").text
+    assert page.count('data-key="pipe-') == 200
+    assert "19800 more are not shown" in text(page)
+
+
+def test_a_host_that_sends_what_it_may_not_says_so_beside_the_others() -> None:
+    faulty = follower(host="faulty")
+    faulty.client.fault = "sends what is not of the protocol: a number beyond 2 to the power of 64"
+    browser = client(faulty, follower(host="good"))
+    listed = text(browser.get("/").text)
+    assert "Unknown faulty this host sends what this page cannot take" in listed
+    page = browser.get(f"/host/{faulty.key}").text
+    assert 'data-cause="faulty"' in page
+    assert "sends what is not of the protocol: a number beyond" in text(page)
+
+
 def test_what_hardly_ever_changes_stands_last() -> None:
     page = client(follower()).get("/").text
     assert re.findall(r'data-metric="(\w+)"', page) == ["tank", "pipes", "valve", "plate"]

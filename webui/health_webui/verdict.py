@@ -13,6 +13,7 @@ WORDS = {
 }
 # Worst first; unknown and stale stand above healthy because they are never good news.
 SEVERITY = ("critical", "warning", "stale", "unknown", "healthy")
+_MOST = 100  # problems that anybody reads
 
 
 @dataclass(slots=True, frozen=True)
@@ -66,13 +67,13 @@ def _in_short(health: dict[str, Any], summary: str) -> str:
     found = problems(health)
     if len(found) < 2:
         return summary
-    more = len(found) - 1
+    more = len(health["problems"]) - 1
     key = "reason.one_more" if more == 1 else "reason.more"
     return words(key, reason=found[0].reason, count=more)
 
 
 def problems(health: Any) -> tuple[Problem, ...]:
-    """The problems in a `health` object, as they came; what is none is left out."""
+    """The first problems in a `health` object, as they came; what is none is left out."""
     given = health.get("problems") if isinstance(health, dict) else None
     return tuple(
         Problem(
@@ -85,7 +86,7 @@ def problems(health: Any) -> tuple[Problem, ...]:
             value=_number(p.get("value")),
             threshold=_number(p.get("threshold")),
         )
-        for p in (given if isinstance(given, list | tuple) else ())
+        for p in (given[:_MOST] if isinstance(given, list | tuple) else ())
         if isinstance(p, dict)
     )
 

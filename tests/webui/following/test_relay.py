@@ -158,3 +158,22 @@ def test_a_new_epoch_asks_for_the_catalogue_again(scene: Scene) -> None:
     assert scene.follower.catalogue is not None
     assert before is not None
     assert scene.sent[0][1]["page"] == scene.follower.catalogue.fingerprint != before.fingerprint
+
+
+def test_what_goes_wrong_with_a_host_is_that_hosts_state(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Enough(BaseException):
+        pass
+
+    def wrong(_: float) -> list[Update]:
+        if scene.follower.client.fault:
+            raise Enough
+        raise KeyError("x")
+
+    monkeypatch.setattr(scene.follower.client, "receive", wrong)
+    with pytest.raises(Enough):
+        scene.relay.run()
+    assert scene.follower.client.fault == "made this page fail: KeyError"
+    assert scene.follower.verdict().status == "unknown"
+    assert "left alone for a while" in caplog.text

@@ -2,17 +2,18 @@
 
 import random
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from health_webui import verdict
+from health_webui.following import catalogue
 from health_webui.following.fleet import Fleet, Follower
 from health_webui.following.history import History
 from health_webui.pages.overview import Overview, counts, natural, summary
 from health_wire import CollectorTimeout, tree
 
 from tests.health_wire.scripted import SettableClock
-from tests.webui.sample import STATE, follower
+from tests.webui.sample import DESCRIBED, STATE, follower
 
 
 def fleet(*followers: Follower) -> Fleet:
@@ -145,20 +146,22 @@ def test_the_page_changes_with_hosts_and_columns_and_with_nothing_else() -> None
 class Recording:
     """Stands in for the client's `request`: 40 % for the last five minutes."""
 
+    head: ClassVar = {"host": "pi", "epoch": "e", "time": "2026-01-01T00:00:00.000Z"}
+
     def __init__(self) -> None:
         self.asked = 0
         self.answers = True
 
     def __call__(self, op: str, /, **members: Any) -> dict[str, Any]:
         if op == "ping":
-            return {"time": "2026-01-01T00:00:00.000Z"}
+            return self.head
         self.asked += 1
         if not self.answers:
             raise CollectorTimeout("silent")
         start, end = int(members["start"]), int(members["end"])
         t = list(range(start, end, 5))
         columns = {"t": t, "avg": [40.0] * len(t)}
-        return {"series": dict.fromkeys(members["series"], columns)}
+        return self.head | {"series": dict.fromkeys(members["series"], columns)}
 
 
 def test_what_was_missed_is_asked_for_once_and_again_after_a_silence(
@@ -192,6 +195,17 @@ def test_what_was_missed_is_asked_for_once_and_again_after_a_silence(
     clock.now += 2
     made.fill()
     assert recording.asked > asked
+
+
+def test_no_host_takes_the_columns_of_the_others() -> None:
+    honest = [follower(judged("healthy", 50.0)) for _ in range(2)]
+    greedy = follower(judged("healthy"))
+    tank = DESCRIBED["metrics"][0]
+    metrics = [tank | {"name": f"t{n}", "state": f"x.t{n}", "title": f"T{n}"} for n in range(9)]
+    greedy.catalogue = catalogue.parse({"metrics": metrics})
+    titles = [c.title for c in Overview(fleet(greedy, *honest)).columns]
+    assert len(titles) == 4
+    assert {"Tank", "Pipes"} <= set(titles)
 
 
 def test_names_are_sorted_as_people_do() -> None:

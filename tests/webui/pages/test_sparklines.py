@@ -1,6 +1,3 @@
-from typing import Any
-
-import pytest
 from health_webui.pages.sparklines import SLOTS, Track, greatest, in_slots
 
 
@@ -34,13 +31,6 @@ def test_what_was_seen_here_stands() -> None:
 def test_a_figure_stands_until_the_next_or_a_gap() -> None:
     slots = in_slots([100.0, 130.0, 150.0], [1.0, None, 3.0], 160.0)
     assert slots[-13:] == [None, *[1.0] * 6, *[None] * 4, 3.0, 3.0, 3.0][-13:]
-
-
-@pytest.mark.parametrize(
-    ("t", "values"), [(None, None), ("ab", [1]), ([1.0], None), ([{}], [{}]), ([1.0, 2.0], ["x"])]
-)
-def test_what_is_no_record_fills_nothing(t: Any, values: Any) -> None:
-    assert in_slots(t, values, 10.0) == [None] * SLOTS
 
 
 def test_of_rows_the_greatest_counts() -> None:

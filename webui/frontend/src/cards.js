@@ -44,6 +44,7 @@ export class Card {
     this.body = element.querySelector("[data-body]");
     this.state = element.querySelector("[data-state]");
     this.tbody = element.querySelector("[data-rows]");
+    this.most = Number(this.tbody?.dataset.most);
     this.template = element.querySelector("template")?.content.firstElementChild;
     const own = (selector) =>
       [...this.body.querySelectorAll(selector)].filter((e) => !e.closest("[data-rows]"));
@@ -53,6 +54,21 @@ export class Card {
     this.columns = own("thead [data-column]");
     this.sample = null;
     this.told = null;
+    this.failed = false; // whether it could not be drawn
+  }
+
+  // What goes wrong with one tile is that tile's: it says so, and shows nothing old as new.
+  take(sample) {
+    try {
+      this.show(sample);
+      if (this.failed) this.showStatus(this.told ?? { status: "ok" });
+      this.failed = false;
+    } catch (error) {
+      this.failed = true;
+      this.body.hidden = true;
+      this.state.hidden = false;
+      write(this.state, words("row.failed", { reason: error.message }));
+    }
   }
 
   show(sample) {
@@ -71,10 +87,14 @@ export class Card {
 
   // After a change of units.
   again() {
-    if (this.sample) this.show(this.sample);
+    if (this.sample) this.take(this.sample);
   }
 
-  showRows(rows) {
+  showRows(all) {
+    const rows = all.slice(0, this.most);
+    const leftOut = this.element.querySelector("[data-left-out]");
+    leftOut.hidden = all.length === rows.length;
+    write(leftOut, words("rows.left_out", { count: all.length - rows.length }));
     const present = new Map([...this.tbody.children].map((row) => [row.dataset.key, row]));
     let position = this.tbody.firstElementChild;
     for (const row of rows) {

@@ -15,7 +15,8 @@ const REFRESH_LEAST = 10;
 
 export class Charts {
   // `ask` gives the history for a query, as the server answers it.
-  constructor({ ranges, metrics }, ask) {
+  constructor({ ranges, lines, metrics }, ask) {
+    this.most = lines; // of a chart of rows
     this.ask = ask;
     this.section = document.getElementById("charts");
     this.caption = document.getElementById("window");
@@ -77,7 +78,7 @@ export class Charts {
     for (const { rows, series } of found.charts) {
       for (const { name } of series) {
         if (!rows) values.set(name, sample?.[name] ?? null);
-        else for (const row of sample?.[rows] ?? []) values.set(`${rows}[${row.key}].${name}`, row[name] ?? null);
+        else for (const row of (sample?.[rows] ?? []).slice(0, this.most)) values.set(`${rows}[${row.key}].${name}`, row[name] ?? null);
       }
     }
     found.track.add(time, values);

@@ -43,29 +43,50 @@ class Row {
     this.heard = 0;
     this.shown = false; // whether it is in sight
     this.drawn = "";
+    this.failed = false; // whether it could not be drawn
     this.late = false; // whether the figures that are written are not the newest
   }
 
-  update(changed) {
+  // What goes wrong with one row is that row's, and is tried again with all that is known of it.
+  // `listened`: figures out of sight are written too, for those who do not look but listen.
+  take(changed, listened = false) {
     Object.assign(this.data, changed);
+    try {
+      const whole = this.failed ? this.data : changed;
+      this.failed = false;
+      this.update(whole);
+      if (this.shown || listened) this.flush();
+    } catch (error) {
+      this.failed = true;
+      write(this.reason.firstElementChild, words("row.failed", { reason: error.message }));
+      this.showStatus();
+    }
+  }
+
+  get status() {
+    return this.failed ? "unknown" : this.data.status;
+  }
+
+  showStatus() {
+    const { status } = this;
+    this.element.dataset.status = status;
+    write(this.verdict.querySelector("span"), word(status));
+    this.verdict.querySelector("use").setAttribute("href", `#shape-${status}`);
+  }
+
+  update(changed) {
     if ("name" in changed) write(this.link, changed.name);
     if ("reason" in changed) write(this.reason.firstElementChild, changed.reason);
     if ("notes" in changed) this.showNotes(changed.notes);
     if ("figures" in changed) this.late = true;
-    if (this.shown) this.flush();
     changed.levels?.forEach((level, i) => {
       this.figures[i]?.parentElement.setAttribute("class", `number ${level}`);
     });
-    if ("status" in changed) {
-      this.element.dataset.status = changed.status;
-      write(this.verdict.querySelector("span"), word(changed.status));
-      this.verdict.querySelector("use").setAttribute("href", `#shape-${changed.status}`);
-    }
+    if ("status" in changed) this.showStatus();
     if ("silent" in changed) this.heard = seconds() - changed.silent;
     if ("seen" in changed) this.element.dataset.seen = changed.seen;
   }
 
-  // Figures out of sight are written with the next point, for those who do not look but listen.
   flush() {
     if (!this.late) return;
     this.late = false;
@@ -88,6 +109,7 @@ class Row {
   // When it was last heard, by our own clock; `silent` is for how long nothing at all has come.
   age(silent) {
     const { seen } = this.data;
+    if (this.failed) return words("seen.failed");
     if (seen === "connecting") return words("seen.never");
     const since = seen === "live" ? silent : seconds() - this.heard;
     if (since <= STALE_AFTER_SECONDS && seen === "live") return words("seen.now");
@@ -104,7 +126,7 @@ class Row {
   }
 
   matches({ text, only }) {
-    const { name, reason, status } = this.data;
+    const { status, data: { name, reason } } = this;
     if (only && status !== only) return false;
     return !text || `${name} ${word(status)} ${reason}`.toLowerCase().includes(text);
   }
@@ -126,7 +148,7 @@ export class Fleet {
         const row = this.rows.get(target.dataset.key);
         if (!row) continue;
         row.shown = isIntersecting;
-        row.flush();
+        row.take({});
         row.draw();
       }
     }, { rootMargin: "100px" });
@@ -152,10 +174,10 @@ export class Fleet {
   }
 
   frame({ rows, points, sparks }) {
-    this.heard = seconds();
+    const failed = this.failed();
     let other = false; // whether heading, order or what is sifted may be other ones
     for (const [key, changed] of Object.entries(rows)) {
-      this.rows.get(key)?.update(changed);
+      this.rows.get(key)?.take(changed);
       other ||= "status" in changed || "name" in changed || "reason" in changed;
     }
     for (const [key, letters] of Object.entries(sparks ?? {})) {
@@ -168,16 +190,21 @@ export class Fleet {
     }
     if (points || sparks) {
       for (const row of this.rows.values()) {
-        row.flush();
+        row.take({}, true);
         row.draw();
       }
     }
-    if (other) {
+    if (other || failed !== this.failed()) {
       this.told = this.summary();
       this.sorted = false;
       this.show();
     }
+    this.heard = seconds(); // only now: what could not be drawn is not fresh
     this.judge();
+  }
+
+  failed() {
+    return [...this.rows.values()].filter((row) => row.failed).length;
   }
 
   get silent() {
@@ -200,7 +227,7 @@ export class Fleet {
 
   counts() {
     const found = Object.fromEntries(SEVERITY.map((status) => [status, 0]));
-    for (const { data } of this.rows.values()) if (data.status) found[data.status] += 1;
+    for (const { status } of this.rows.values()) if (status in found) found[status] += 1;
     return found;
   }
 
@@ -216,8 +243,7 @@ export class Fleet {
     if (this.sorted || seconds() - this.touched < CALM_SECONDS) return;
     this.sorted = true;
     const ranked = [...this.rows.values()].sort(
-      ({ data: a }, { data: b }) =>
-        SEVERITY.indexOf(a.status) - SEVERITY.indexOf(b.status) || byName(a, b),
+      (a, b) => SEVERITY.indexOf(a.status) - SEVERITY.indexOf(b.status) || byName(a.data, b.data),
     );
     const focused = document.activeElement;
     let place = this.list.firstElementChild;

@@ -62,7 +62,7 @@ export class Host {
     write(document.getElementById("host"), this.name);
     this.health = state.health ?? null;
     this.setLink(link);
-    for (const [path, card] of this.byState) card?.show(at(state, path));
+    for (const [path, card] of this.byState) card?.take(at(state, path));
     for (const [name, card] of this.cards) {
       const status = at(state, `${STATUS_PATH}${name}`);
       if (status) card.tell(status);
@@ -71,7 +71,6 @@ export class Host {
   }
 
   frame({ time, events, replay }) {
-    this.heard = performance.now();
     this.link = "live";
     this.replay = replay;
     this.now = new Date(time);
@@ -80,6 +79,7 @@ export class Host {
     if (this.health?.problems?.length) this.showHealth();
     this.charts?.draw(this.now / 1000);
     this.beat();
+    this.heard = performance.now(); // only now: what could not be drawn is not fresh
     this.judge();
   }
 
@@ -90,7 +90,7 @@ export class Host {
     } else if (path.startsWith(STATUS_PATH)) {
       if (data) this.cards.get(path.slice(STATUS_PATH.length))?.tell(data);
     } else if (this.byState.has(path)) {
-      this.byState.get(path)?.show(data);
+      this.byState.get(path)?.take(data);
       this.charts?.add(path, data, new Date(time) / 1000);
     }
   }
@@ -176,8 +176,9 @@ export class Host {
     const key = link === "live" && this.replay ? "replay" : link;
     write(label, words(`link.${key}`, { time, seconds: Math.floor(silent) }));
     label.parentElement.dataset.status = link;
-    const refused = this.main.dataset.cause === "refused";
-    const verdict = judge(refused ? "refused" : link, silent, this.health);
+    const { cause } = this.main.dataset;
+    const away = ["refused", "faulty"].includes(cause);
+    const verdict = judge(away ? cause : link, silent, this.health);
     showVerdict(verdict, this.name);
     return link;
   }

@@ -1,7 +1,7 @@
 // Connects the page to the web process: snapshot, then frames; again after every interruption.
 
 import { io } from "socket.io-client";
-import { painted } from "./elements.js";
+import { painted, write } from "./elements.js";
 import { followFleet } from "./fleet.js";
 import { followHost } from "./follow.js";
 import { switchTheme } from "./preferences.js";
@@ -11,6 +11,15 @@ import { words } from "./words.js";
 const { root, build, charts } = document.body.dataset;
 const base = new URL(root || "./", location.href);
 const mainElement = () => document.getElementById("main");
+
+// An error of this page's own is said on it: what is shown may be wrong from then on.
+const confess = (error) => {
+  const place = document.getElementById("failed");
+  place.hidden = false;
+  write(place, words("page.failed", { reason: String(error?.message ?? error) }));
+};
+addEventListener("error", ({ error, message }) => confess(error ?? message));
+addEventListener("unhandledrejection", ({ reason }) => confess(reason));
 
 // The session has ended: the server shows the login in place of this page.
 const leave = () => {

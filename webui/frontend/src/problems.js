@@ -8,6 +8,7 @@ import { words } from "./words.js";
 
 const MOST_EVIDENCE = 4;
 const MOST_SHOWN = 5;
+const MOST_READ = 100; // as verdict.py
 const MOST_ALIKE = 3;
 const HEADROOM = 1.25; // of a measure without a natural whole
 
@@ -120,7 +121,7 @@ export class Problems {
   show(problems, now) {
     if (!this.section) return;
     const list = this.section.querySelector("ul");
-    const shown = grouped(problems);
+    const shown = grouped(problems.slice(0, MOST_READ));
     const template = this.section.querySelector("template").content.firstElementChild;
     this.section.hidden = problems.length === 0;
     while (list.children.length > shown.length) list.lastElementChild.remove();

@@ -45,7 +45,9 @@ const seconds = (value) => {
   return `${Math.trunc(whole / size)} ${name} ${Math.trunc((whole % size) / smallerSize)} ${smaller}`;
 };
 
+// Units and forms come from other machines: a name such as `constructor` must find nothing.
 const FORMATS = {
+  __proto__: null,
   percent: (v) => `${oneDigit(v)} %`,
   count,
   bytes: scaled(1024, BINARY, ""),
@@ -96,6 +98,7 @@ export const offset = (date) => {
 };
 
 const FORMS = {
+  __proto__: null,
   text: (value) => String(value),
   flag: (value) => (typeof value === "boolean" ? words(value ? "yes" : "no") : null),
   time: (value) => {

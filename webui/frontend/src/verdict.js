@@ -13,12 +13,13 @@ const inShort = ({ summary, problems }) => {
   return words(more === 1 ? "reason.one_more" : "reason.more", { reason, count: more });
 };
 
-// As verdict.py's judge; `link` is connecting, refused, live or stale.
+// As verdict.py's judge; `link` is connecting, refused, faulty, live or stale.
 export const judge = (link, silent, health) => {
   const word = STATUSES.includes(health?.status) ? words(`verdict.${health.status}`) : "";
   const unknown = (key) => ({ status: "unknown", text: `${words("verdict.unknown")}: ${words(key)}` });
   if (link === "connecting") return unknown("reason.never_seen");
   if (link === "refused") return unknown("reason.refused");
+  if (link === "faulty") return unknown("reason.faulty");
   if (link === "stale") {
     const key = word ? "reason.stale_known" : "reason.stale";
     const reason = words(key, { seconds: Math.floor(silent), word });

@@ -20,6 +20,7 @@ _UNIT_ENDINGS = (
     "rpm",
     "percent",
 )
+_MAX_COLUMNS = 16
 _MAX_RANGE_SECONDS = 3660 * 86400.0
 
 
@@ -171,7 +172,7 @@ def _metric(given: dict[str, Any]) -> Metric | None:
         title=title,
         event=_text(given.get("event")),
         state=state,
-        interval=_number(given.get("interval")) or 1.0,
+        interval=min(max(_number(given.get("interval")) or 1.0, 0.1), 86400.0),
         fields=fields,
         rules=tuple(_rule(r) for r in _dicts(given.get("rules"))),
         card=_card(given.get("card"), fields, title),
@@ -214,7 +215,7 @@ def _card(given: Any, fields: tuple[Field, ...], title: str) -> Card:
     if kind == "table":
         rows = _one(card.get("rows"), fields)
         if rows is not None:
-            columns = _pick(card.get("columns"), rows.fields)
+            columns = _pick(card.get("columns"), rows.fields)[:_MAX_COLUMNS]
             bar = _one(card.get("bar"), rows.fields)
             return Card(kind, title, lines=lines, rows=rows, columns=columns, bar=bar)
     elif kind == "flags":

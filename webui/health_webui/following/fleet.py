@@ -20,6 +20,8 @@ from health_webui.following.history import History
 from health_webui.verdict import Verdict
 from health_webui.words import words
 
+MOST_LINES = 64  # of a chart of rows
+
 
 class Follower:
     """One followed collector.
@@ -64,6 +66,8 @@ class Follower:
     @property
     def cause(self) -> str:
         """Why there is nothing newer to draw, as far as the connection tells; else empty."""
+        if self.client.fault is not None:
+            return "faulty"
         if self.refused:
             return "refused"
         return "" if self.seen else "silent" if self.client.reached else "unconnected"
@@ -93,6 +97,8 @@ class Follower:
         }
 
     def verdict(self) -> Verdict:
+        if self.client.fault is not None:
+            return Verdict("unknown", words("reason.faulty"))
         if self.refused:
             return Verdict("unknown", words("reason.refused"))
         status = self.client.status if self.seen else "connecting"
@@ -131,7 +137,7 @@ def chart_series(catalogue: Catalogue, state: tree.FrozenDict) -> list[str]:
             if chart.rows is None:
                 prefixes = [metric.state]
             else:
-                keys = [key for key, _ in rows_of(sample, chart.rows)]
+                keys = [key for key, _ in rows_of(sample, chart.rows)[:MOST_LINES]]
                 prefixes = [f"{metric.state}.{chart.rows}[{key}]" for key in keys]
             names |= {f"{p}.{s.name}": None for p in prefixes for s in chart.series}
     return list(names)
@@ -211,7 +217,9 @@ class Fleet:
         notes = []
         if follower.replay:
             notes.append(words("note.replay"))
-        if follower.refused:
+        if follower.client.fault is not None:
+            notes.append(words("note.faulty", reason=follower.client.fault))
+        elif follower.refused:
             notes.append(words("note.refused", reason=follower.client.refusal))
         same = _namesakes(follower, self.hosts() if hosts is None else hosts)
         if same > 1:

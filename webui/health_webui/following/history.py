@@ -22,6 +22,7 @@ _KEPT_MARGIN_SECONDS = 3.0
 _LATE_SECONDS = 5.0  # what comes while it is being asked is welcome
 _LAST_TIME = 253402300799.0  # of the year 9999
 _SHARED_SECONDS = 1.0
+_FIGURES_AT_ONCE = 64_000
 _MAX_SHARED = 16
 _MAX_WAITING = 200
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
@@ -110,6 +111,16 @@ def _time(key: str, text: str) -> float:
         ) from None
 
 
+def _most(points: int) -> int:
+    """How many series to ask for at once: a reply is read in one go, while all else waits."""
+    return max(min(_FIGURES_AT_ONCE // points, protocol.MAX_SERIES), 1)
+
+
+def _batches(series: tuple[str, ...], points: int) -> list[list[str]]:
+    most = _most(points)
+    return [list(series[i : i + most]) for i in range(0, len(series), most)]
+
+
 class TooMany(Exception):
     """More wait for this collector's answers than make sense."""
 
@@ -176,7 +187,7 @@ class History:
         window = {"start": start} if end is None else {"start": start, "end": end}
         if question.seconds is not None:
             if end is None:  # by the collector's own clock, which need not be right
-                end = timestamp(self._client.request("ping").get("time"))
+                end = timestamp(self._client.request("ping")["time"])
                 window = {
                     "start": end - question.seconds + _KEPT_MARGIN_SECONDS,
                     "end": end + _LATE_SECONDS,
@@ -187,26 +198,27 @@ class History:
         if question.series is None:
             answers = self._known(list(self._charted()), points=question.points, **window)
         else:
-            names = list(question.series)
             answers = [
                 self._client.request("history", series=names, points=question.points, **window)
+                for names in _batches(question.series, question.points)
             ]
         if not answers:
             answers = [self._client.request("ping")]  # for whom and when
         resolutions = [a.get("resolution_seconds") for a in answers]
         return {
-            "host": answers[-1].get("host"),
-            "epoch": answers[-1].get("epoch"),
+            "host": answers[-1]["host"],
+            "epoch": answers[-1]["epoch"],
             "resolution_seconds": max((r for r in resolutions if r is not None), default=None),
             "start": start,
-            "end": timestamp(answers[-1].get("time")) if end is None else end,
+            "end": timestamp(answers[-1]["time"]) if end is None else end,
             "series": {k: v for a in answers for k, v in (a.get("series") or {}).items()},
         }
 
     def _known(self, names: list[str], **window: Any) -> list[dict[str, Any]]:
         """The answers for those of the names that the collector knows."""
-        if len(names) > protocol.MAX_SERIES:
-            half = protocol.MAX_SERIES
+        most = _most(window["points"])
+        if len(names) > most:
+            half = most
         else:
             try:
                 return [self._client.request("history", series=names, **window)] if names else []

@@ -3,10 +3,12 @@
 collector -> CollectorClient -> Relay -> FrameBuffer -> Socket.IO room of the host
 """
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
 
+import gevent
 from health_wire import (
     CollectorTimeout,
     Event,
@@ -21,6 +23,7 @@ from health_wire import (
 from health_webui.following import catalogue
 from health_webui.following.fleet import Follower
 
+_LOG = logging.getLogger(__name__)
 # What belongs to one tick arrives within a few milliseconds and is gathered into one message, which
 # goes when nothing more has come for a moment; a shorter one after the heartbeat, which comes last.
 GATHER_SECONDS = 0.03
@@ -97,9 +100,14 @@ class Relay:
         self._cause = follower.cause
 
     def run(self) -> None:
-        """Forwards for ever."""
+        """Forwards for ever. What goes wrong with one host is that host's state, and no more."""
         while True:
-            self.step()
+            try:
+                self.step()
+            except Exception as error:  # noqa: BLE001 else one host would end them all
+                _LOG.exception("%s is left alone for a while", self._follower.name)
+                self._follower.client.leave(f"made this page fail: {type(error).__name__}")
+            gevent.sleep(0)  # a host that always has something to say is not the only one
 
     def step(self) -> None:
         """Waits for what comes next, at most a second, and forwards what is due."""
@@ -154,7 +162,7 @@ class Relay:
             self._describe_at = self._clock() + _DESCRIBE_RETRY_SECONDS
             return
         self._follower.catalogue = catalogue.parse(reply)
-        self._described_epoch = str(reply.get("epoch"))
+        self._described_epoch = reply["epoch"]
         self._describe_at = None if self._described_epoch == client.epoch else 0.0
         self._announce()
 

@@ -73,10 +73,13 @@ class Overview:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The figures that the hosts have, in the order of their catalogues."""
-        known = {f.catalogue.fingerprint: f.catalogue for f in self._fleet.followers if f.catalogue}
-        self._bars = {key: self._bars.get(key) or _bars(known[key]) for key in known}
-        return tuple(dict.fromkeys(c for bars in self._bars.values() for c in bars))[:_MAX_COLUMNS]
+        """The figures that most hosts have, in the order of their catalogues."""
+        known = [f.catalogue for f in self._fleet.followers if f.catalogue]
+        self._bars = {c.fingerprint: self._bars.get(c.fingerprint) or _bars(c) for c in known}
+        # What most hosts have: none can take the others' columns.
+        having = Counter(column for c in known for column in self._bars[c.fingerprint])
+        chosen = {column for column, _ in having.most_common(_MAX_COLUMNS)}
+        return tuple(column for column in having if column in chosen)
 
     @property
     def page(self) -> str:

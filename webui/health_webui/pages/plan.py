@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from health_webui.following.catalogue import Catalogue, Chart, Field, Metric, Rule
+from health_webui.following.fleet import MOST_LINES
 from health_webui.pages.problem import evidence_fields
 
 
@@ -21,7 +22,7 @@ def plan(catalogue: Catalogue) -> str:
         for m in catalogue.metrics
     ]
     return json.dumps(
-        {"ranges": catalogue.ranges, "metrics": metrics},
+        {"ranges": catalogue.ranges, "lines": MOST_LINES, "metrics": metrics},
         ensure_ascii=False,
         separators=(",", ":"),
     )

@@ -16,6 +16,8 @@ from health_webui.pages.units import format_number
 from health_webui.words import words
 
 NOT_KNOWN = words("not_known")
+MOST_ROWS = 200  # of a table
+MOST_ROWS_IN_ALL = 1000  # of a page
 _STATES = {
     status: words(f"state.{status}") for status in ("waiting", "unavailable", "denied", "failing")
 }
@@ -52,12 +54,16 @@ class Value:
 
 @dataclass(slots=True, frozen=True)
 class MetricView:
-    """A metric with its newest sample, None where there is none, and its status in words."""
+    """A metric with its newest sample, None where there is none, and its status in words.
+
+    `most` is how many of its rows are drawn.
+    """
 
     metric: Metric
     sample: Any
     status: str
     reason: str
+    most: int = MOST_ROWS
 
     @property
     def words(self) -> str:
@@ -130,26 +136,44 @@ class MetricView:
         since = {f.label: f for f in self.card.since_boot}
         return [(label, now.get(label), since.get(label)) for label in now | since]
 
-    def empty(self, column: Field) -> bool:
-        """Whether no row has anything to say in that column."""
+    def folded(self) -> frozenset[str]:
+        """The columns in which no row has anything to say."""
         rows = self.rows()
-        return bool(rows) and all(row.get(column.name) is None for row in rows)
+        return frozenset(
+            column.name
+            for column in self.card.columns
+            if rows and all(row.get(column.name) is None for row in rows)
+        )
 
     def raised(self, field: Field | None) -> bool:
         return field is not None and value_of(field, self.sample) is True
 
     def rows(self) -> list[dict[str, Any]]:
+        """The rows that are drawn."""
+        return self._all()[: self.most]
+
+    @property
+    def left_out(self) -> int:
+        """How many rows are not."""
+        return max(len(self._all()) - self.most, 0)
+
+    def _all(self) -> list[dict[str, Any]]:
         rows = self.card.rows
         return [row for _, row in rows_of(self.sample, rows.name)] if rows else []
 
 
 def views(follower: Follower) -> list[MetricView]:
     """The metrics in the catalogue's order, what hardly ever changes last."""
-    found = [_view(follower, m) for m in (follower.catalogue.metrics if follower.catalogue else ())]
+    found = []
+    left = MOST_ROWS_IN_ALL
+    for metric in follower.catalogue.metrics if follower.catalogue else ():
+        view = _view(follower, metric, min(MOST_ROWS, left))
+        left -= len(view.rows())
+        found.append(view)
     return sorted(found, key=lambda view: view.card.kind == "facts")
 
 
-def _view(follower: Follower, metric: Metric) -> MetricView:
+def _view(follower: Follower, metric: Metric, most: int) -> MetricView:
     state = follower.client.state
     sample = value_at(state, metric.state)
     if not isinstance(sample, dict):
@@ -160,7 +184,7 @@ def _view(follower: Follower, metric: Metric) -> MetricView:
     if status not in _STATES:
         status = "ok" if sample is not None else "waiting"
     reason = told.get("reason")
-    return MetricView(metric, sample, status, reason if isinstance(reason, str) else "")
+    return MetricView(metric, sample, status, reason if isinstance(reason, str) else "", most)
 
 
 def value_of(field: Field, sample: Any) -> Any:

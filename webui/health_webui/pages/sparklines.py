@@ -1,6 +1,6 @@
 """A figure's last five minutes, in slots of five seconds; gathered here, filled from the host."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,11 +101,8 @@ def recorded(column: Column, follower: Follower) -> list[float | None]:
         if error.error == protocol.NOT_FOUND:  # it is not kept, or not yet
             return [None] * SLOTS
         raise
-    series = reply.get("series")
     return greatest(
-        in_slots(columns.get("t"), columns.get("avg"), reply["end"])
-        for columns in (series.values() if isinstance(series, dict) else ())
-        if isinstance(columns, dict)
+        in_slots(columns["t"], columns["avg"], reply["end"]) for columns in reply["series"].values()
     )
 
 
@@ -113,19 +110,19 @@ def greatest(found: Iterable[list[float | None]]) -> list[float | None]:
     """Slot by slot, the greatest that is known."""
     slots: list[float | None] = [None] * SLOTS
     for given in found:
-        slots = [max(_numbers(both), default=None) for both in zip(slots, given, strict=True)]
+        slots = [
+            max((v for v in both if v is not None), default=None)
+            for both in zip(slots, given, strict=True)
+        ]
     return slots
 
 
-def in_slots(t: Any, values: Any, end: float) -> list[float | None]:
+def in_slots(t: Sequence[float], values: Sequence[float | None], end: float) -> list[float | None]:
     """Each slot's value at its end: a figure stands until the next one comes, or a gap."""
-    points = [
-        (time, value if _numbers([value]) else None)
-        for time, value in zip(_list(t), _list(values), strict=False)
-        if _numbers([time])
-    ]
+    points = list(zip(t, values, strict=True))
     slots: list[float | None] = []
-    position, standing = 0, None
+    position = 0
+    standing: float | None = None
     for slot in range(SLOTS):
         limit = end - (SLOTS - 1 - slot) * SLOT_SECONDS
         while position < len(points) and points[position][0] <= limit:
@@ -133,10 +130,6 @@ def in_slots(t: Any, values: Any, end: float) -> list[float | None]:
             position += 1
         slots.append(standing)
     return slots
-
-
-def _list(given: Any) -> list[Any]:
-    return given if isinstance(given, list) else []
 
 
 def _numbers(given: Iterable[Any]) -> list[float]:
