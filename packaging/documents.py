@@ -70,7 +70,8 @@ def collectord() -> Command:
         exit_status=(
             ("0", "A clean end. The command status has its own: see there."),
             ("1", "It cannot start, or has failed: a line on standard error says why."),
-            ("2", "The command line or the configuration cannot be used."),
+            ("64", "The command line cannot be understood."),
+            ("78", "The configuration cannot be used."),
         ),
         title="observes this host and publishes every event",
         peer="health-webui",
@@ -97,7 +98,8 @@ def webui() -> Command:
         exit_status=(
             ("0", "A clean end."),
             ("1", "It cannot start, or has failed: a line on standard error says why."),
-            ("2", "The command line or the configuration cannot be used."),
+            ("64", "The command line cannot be understood."),
+            ("78", "The configuration cannot be used."),
         ),
         title="system health of one or many machines as a web page",
         peer="health-collectord",

@@ -36,7 +36,7 @@ def test_check_config_refuses_what_run_would_refuse(
 ) -> None:
     file = tmp_path / "bad.toml"
     file.write_text("\nintervall = 3\n")
-    assert cli.main(["check-config", "--config", str(file)]) == 2
+    assert cli.main(["check-config", "--config", str(file)]) == 78
     assert capsys.readouterr().err == (
         f"health-collectord: {file}:2: unknown key 'intervall'; did you mean interval?\n"
     )
@@ -52,15 +52,15 @@ def test_check_config_refuses_what_run_would_refuse(
         ["run", "more"],
     ],
 )
-def test_wrong_usage_is_status_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_usage_is_status_64(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main(argv)
-    assert caught.value.code == 2
+    assert caught.value.code == 64
     assert "usage: health-collectord" in capsys.readouterr().err
 
 
 def test_a_flags_value_is_checked_like_any_other(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["--interval", "soon"]) == 2  # without a command it runs
+    assert cli.main(["--interval", "soon"]) == 78  # without a command it runs
     assert capsys.readouterr().err == (
         "health-collectord: --interval: interval: expected a number, got 'soon'\n"
     )
@@ -80,6 +80,6 @@ def test_a_broken_metric_is_one_clear_line(
 ) -> None:
     (tmp_path / "hollow_metric.py").touch()
     monkeypatch.setattr("health_collectord.metrics.__path__", [str(tmp_path)])
-    assert cli.main([]) == 2
+    assert cli.main([]) == 78
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith(f"health-collectord: {tmp_path}/hollow_metric.py: a metric module holds")

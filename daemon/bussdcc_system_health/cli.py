@@ -12,6 +12,7 @@ from queue import Queue
 from types import FrameType
 from typing import IO
 
+from health_wire import command
 from health_wire.version import VERSION
 
 _PR_SET_PDEATHSIG = 1  # man 2 prctl
@@ -21,13 +22,18 @@ _Happening = tuple[str, str, int]  # what ("ready", "ended", "signal"), of whom 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs until a signal or until one of the two ends; returns the exit status."""
-    options = _parser().parse_args(argv)
+    """Runs until a signal or until one of the two ends.
+
+    Returns:
+        The exit status: 0 fine, 1 failed, 64 wrong usage, or that of the one which ended.
+    """
+    options = command.parse(_parser(), sys.argv[1:] if argv is None else argv)
     lacking = [m for m in ("bussdcc", "psutil", "zmq", "flask", "flask_socketio", "gevent") if
                importlib.util.find_spec(m) is None]  # fmt: skip
     if lacking:
-        return _fail(
-            f"{', '.join(lacking)} not installed: pip install 'bussdcc-system-health[all]'"
+        return command.fail(
+            "bussdcc-system-health",
+            f"{', '.join(lacking)} not installed: pip install 'bussdcc-system-health[all]'",
         )
     happenings: Queue[_Happening] = Queue()
 
@@ -118,11 +124,6 @@ def _given(options: argparse.Namespace, *names: str) -> list[str]:
         if value is not None:
             flags += [f"--{name.replace('_', '-')}", value]
     return flags
-
-
-def _fail(message: str) -> int:
-    print(f"bussdcc-system-health: {message}", file=sys.stderr)
-    return 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,8 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from health_wire import InvalidKey, settings
+from health_wire import InvalidKey, command, settings
 from health_wire.settings import SettingsError
+from health_wire.terminal import LogFormatter
 from health_wire.version import VERSION
 
 from health_collectord import catalogue
@@ -26,22 +27,28 @@ from health_collectord.runtime.runtime import StartError, leave
 if TYPE_CHECKING:
     from health_collectord.replay.app import Replay
 
-_EXIT_FAILED = 1
-_EXIT_USAGE = 2
+_PROGRAM = "health-collectord"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command.
 
     Returns:
-        The exit status: 0 fine, 1 cannot start or failed, 2 wrong usage or configuration;
-        `status` has its own, see `health_collectord.commands.status`.
+        The exit status: 0 fine, 1 cannot start or failed, 64 wrong usage, 78 wrong configuration.
+        `status` has its own, so that no failure of its own looks like a verdict: see there.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in _HELP):
         arguments.insert(0, "run")
-    options = vars(_parser().parse_args(arguments))
-    command = options.pop("command")
+    if arguments[0] == "status":
+        options = vars(command.parse(_parser(), arguments, usage=status.UNKNOWN))
+        return command.printing(_PROGRAM, partial(_status, options), failed=status.UNKNOWN)
+    options = vars(command.parse(_parser(), arguments))
+    return command.printing(_PROGRAM, partial(_perform, options))
+
+
+def _perform(options: dict[str, Any]) -> int:
+    name = options.pop("command")
     try:
         entries = catalogue.load()
         if options.get("example"):
@@ -49,17 +56,25 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         config = configuration.load(entries, options)
     except (SettingsError, CatalogueError) as error:
-        return _fail(str(error), _EXIT_USAGE)
-    if command == "check-config":
+        return command.fail(_PROGRAM, str(error), command.CONFIG)
+    if name == "check-config":
         print(config.loaded.report())
         return 0
-    perform = _COMMANDS.get(command)
-    if perform is not None:
-        try:
-            return perform(config, options)
-        except InvalidKey as error:
-            return _fail(str(error), _EXIT_FAILED)
-    return _run(config, partial(configuration.load, entries, options))
+    if name == "run":
+        return _run(config, partial(configuration.load, entries, options))
+    try:
+        return _COMMANDS[name](config, options)
+    except InvalidKey as error:
+        return command.fail(_PROGRAM, str(error))
+
+
+def _status(options: dict[str, Any]) -> int:
+    try:
+        config = configuration.load(catalogue.load(), options)
+    except (SettingsError, CatalogueError) as error:
+        print(status.unknown(str(error), as_json=options["json"]))
+        return status.UNKNOWN
+    return status.status(config, as_json=options["json"], watch=options["watch"])
 
 
 def _run(config: configuration.Config, reread: Callable[[], configuration.Config]) -> int:
@@ -77,7 +92,7 @@ def _replay(config: configuration.Config, options: dict[str, Any]) -> int:
     try:
         recording = Recording([Path(path) for path in options["paths"]])
     except RecordingError as error:
-        return _fail(str(error), _EXIT_USAGE)
+        return command.fail(_PROGRAM, str(error))
     return _serve(Replay(config, recording, start=options["start"], speed=options["speed"]))
 
 
@@ -88,35 +103,21 @@ def _serve(served: "Collector | Replay") -> int:
         sys.stderr.flush()
 
     try:
-        status = served.serve(ready)
+        exit_ = served.serve(ready)
     except StartError as error:
-        status = _fail(str(error), _EXIT_FAILED)
-    leave(status)
-    return status
+        exit_ = command.fail(_PROGRAM, str(error))
+    leave(exit_)
+    return exit_
 
 
 def _log_to_stderr() -> None:
     """What is logged from anywhere, with the journal's priorities where it reads along."""
-    prefixes = (
-        {logging.ERROR: "<3>", logging.WARNING: "<4>"} if "JOURNAL_STREAM" in os.environ else {}
-    )
-
-    class Prefixed(logging.Formatter):
-        def format(self, record: logging.LogRecord) -> str:
-            return prefixes.get(record.levelno, "") + super().format(record)
-
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Prefixed("%(message)s"))
+    handler.setFormatter(LogFormatter(prefixed="JOURNAL_STREAM" in os.environ))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
-def _fail(message: str, status: int) -> int:
-    print(f"health-collectord: {message}", file=sys.stderr, flush=True)
-    return status
-
-
 _COMMANDS: dict[str, Callable[[configuration.Config, dict[str, Any]], int]] = {
-    "status": lambda config, given: status.status(config, as_json=given["json"]),
     "watch": lambda config, given: watch.watch(config, given["prefix"]),
     "invite": lambda config, given: pairing.invite(
         config, given["name"], address=given["address"], replace=given["replace"]
@@ -131,7 +132,7 @@ _HELP = ("-h", "--help", "--version")
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="health-collectord",
+        prog=_PROGRAM,
         description="Observes this host and publishes every event over ZeroMQ.",
         epilog="Without a command it runs. Settings come from flags, then the environment "
         f"({configuration.PREFIX}_INTERVAL=5), then {configuration.DEFAULT_FILE}.",
@@ -151,11 +152,16 @@ def _parser() -> argparse.ArgumentParser:
     verdict = commands.add_parser(
         "status",
         help="print how this host is, as the running collector sees it",
-        description="Prints the verdict, its reasons, and every metric with units and age.",
-        epilog="Exit status: 0 healthy, 1 warning, 2 critical, 3 unknown or no collector running.",
+        description="Prints the verdict, what is wrong, with its figure of now and the one that it "
+        "began with, and every metric.",
+        epilog="Exit status: 0 healthy, 1 warning, 2 critical, 3 unknown, no collector running, or "
+        "whatever fails of the command itself.",
         allow_abbrev=False,
     )
     verdict.add_argument("--json", action="store_true", help="as one JSON object")
+    verdict.add_argument(
+        "--watch", action="store_true", help="anew each second, until it is interrupted"
+    )
     events = commands.add_parser(
         "watch", help="print live events, one JSON line each", allow_abbrev=False
     )
@@ -164,13 +170,13 @@ def _parser() -> argparse.ArgumentParser:
         help="only events whose name begins with this, such as system.cpu",
     )  # fmt: skip
     _add_replay(commands)
-    for command in (run, check):
-        settings.add_flags(command, configuration.GENERAL)
+    for each in (run, check):
+        settings.add_flags(each, configuration.GENERAL)
     _add_pairing(commands)
-    for name, command in commands.choices.items():
+    for name, each in commands.choices.items():
         if name not in ("run", "check-config"):
             keys = _REPLAYED if name == "replay" else _WHERE
-            settings.add_flags(command, [s for s in configuration.GENERAL if s.key in keys])
+            settings.add_flags(each, [s for s in configuration.GENERAL if s.key in keys])
     return parser
 
 

@@ -61,18 +61,20 @@ class LogFormatter(logging.Formatter):
     """A record in one line; a traceback's lines are indented, so that none passes for a record.
 
     Args:
+        begin: what every record begins with.
         prefixed: put the journal's priority in front (man 3 sd-daemon).
     """
 
-    def __init__(self, *, prefixed: bool = False) -> None:
+    def __init__(self, begin: str = "", *, prefixed: bool = False) -> None:
         super().__init__("%(message)s")
+        self._begin = begin
         self._prefixed = prefixed
 
     def format(self, record: logging.LogRecord) -> str:
         prefix = ""
         if self._prefixed and record.levelno >= logging.WARNING:
             prefix = "<3>" if record.levelno >= logging.ERROR else "<4>"
-        lines = [prefix + escape(record.getMessage())]
+        lines = [prefix + self._begin + escape(record.getMessage())]
         if record.exc_info:
             told = self.formatException(record.exc_info)
             lines += [f"{prefix}  {escape(line)}" for line in told.split("\n")]

@@ -113,7 +113,7 @@ def test_when_one_ends_both_end(tmp_path: Path) -> None:
 
 def test_it_says_what_is_wrong(tmp_path: Path) -> None:
     both = Both(tmp_path, "--interval", "never")
-    assert both.process.wait(20) == 2
+    assert both.process.wait(20) == 78
     both.end()
     assert "expected a number, got 'never'" in both.output
     assert "Traceback" not in both.output

@@ -7,6 +7,8 @@ import pytest
 from health_collectord import cli
 from health_wire import Invitation
 
+from tests.running import as_nobody
+
 REMOTE = ("--events", "tcp://192.0.2.7:8087", "--state", "tcp://192.0.2.7:8088")
 
 
@@ -87,6 +89,18 @@ def test_who_is_invited_is_listed_until_revoked(capsys: Any) -> None:
     assert cli.main(["clients"]) == 0
     assert capsys.readouterr().out == ""
     assert "there is no client web" in refused(capsys, "revoke", "web")
+
+
+def test_who_may_not_look_is_told_so_instead_of_another_list(capsys: Any, tmp_path: Path) -> None:
+    invited(capsys, *REMOTE)
+    with as_nobody(tmp_path):
+        said = refused(capsys, "clients", "--config", "/dev/null", "--data-dir", f"{tmp_path}/data")
+    assert said.endswith("Permission denied; run this as root or its owner\n")
+
+
+def test_where_it_was_looked_is_said(capsys: Any, tmp_path: Path) -> None:
+    assert cli.main(["clients", "--keys-dir", f"{tmp_path}/x"]) == 0
+    assert capsys.readouterr().err == f"No client is invited ({tmp_path}/x).\n"
 
 
 def test_commands_of_this_host_say_what_they_lack(capsys: Any) -> None:

@@ -58,7 +58,7 @@ def record(message: str, *args: Any, level: int = logging.INFO, exc: Any = None)
 def test_a_log_line_cannot_be_forged(level: int, line: str) -> None:
     told = record("%s came", "x\nHealthy: all\x1b[2J", level=level)
     assert LogFormatter(prefixed=True).format(told) == rf"{line}x\nHealthy: all\x1b[2J came"
-    assert LogFormatter().format(told) == r"x\nHealthy: all\x1b[2J came"
+    assert LogFormatter("it: ").format(told) == r"it: x\nHealthy: all\x1b[2J came"
 
 
 def test_a_tracebacks_lines_are_indented() -> None:

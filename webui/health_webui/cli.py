@@ -7,9 +7,10 @@ from functools import partial
 from getpass import getpass
 from typing import Any
 
-from health_wire import settings
+from health_wire import command, settings
 from health_wire.keys import InvalidKey
 from health_wire.settings import SettingsError
+from health_wire.terminal import escape
 from health_wire.version import VERSION
 
 from health_webui import config as configuration
@@ -18,8 +19,7 @@ from health_webui.access.password import MAX_PASSWORD, PasswordFile
 from health_webui.config import Config
 from health_webui.following import collectors
 
-_EXIT_FAILED = 1
-_EXIT_USAGE = 2
+_PROGRAM = "health-webui"
 _SHORTEST = 8
 
 
@@ -27,37 +27,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command.
 
     Returns:
-        The exit status: 0 fine, 1 cannot start or failed, 2 wrong usage or configuration.
+        The exit status: 0 fine, 1 cannot start or failed, 64 wrong usage, 78 wrong configuration.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in _HELP):
         arguments.insert(0, "run")
-    options = vars(_parser().parse_args(arguments))
-    command = options.pop("command")
+    options = vars(command.parse(_parser(), arguments))
+    return command.printing(_PROGRAM, partial(_perform, options))
+
+
+def _perform(options: dict[str, Any]) -> int:
+    name = options.pop("command")
     if options.get("example"):
         print(configuration.example(), end="")
         return 0
     try:
         config = configuration.load(options)
-        if command in _KEEPING:
-            return _KEEPING[command](config, options)
+        if name in _KEEPING:
+            return _KEEPING[name](config, options)
         check_access(config)
-    except (SettingsError, InvalidKey) as error:
-        return _fail(str(error), _EXIT_USAGE)
-    if command == "check-config":
+    except SettingsError as error:
+        return command.fail(_PROGRAM, str(error), command.CONFIG)
+    except InvalidKey as error:
+        return command.fail(_PROGRAM, str(error))
+    if name == "check-config":
         print(config.loaded.report())
         for doubt in doubts(config):
-            print(f"health-webui: {doubt}", file=sys.stderr)
+            command.fail(_PROGRAM, doubt)
         return 0
     return _run(config, partial(configuration.load, options))
 
 
 def _add(config: Config, options: dict[str, Any]) -> int:
-    text = options["token"]
+    text = options["invitation"]
     source = collectors.store(config).add(
         sys.stdin.read() if text == "-" else text, options["name"]
     )
-    print(f"{source.label} is followed from now on ({source.endpoints.events}).")
+    print(escape(f"{source.label} is followed from now on ({source.endpoints.events})."))
     if source.plaintext:
         print("Nothing is encrypted on the way there: better add what `invite` prints there.")
     return 0
@@ -70,13 +76,14 @@ def _remove(config: Config, options: dict[str, Any]) -> int:
 
 
 def _list(config: Config, options: dict[str, Any]) -> int:  # noqa: ARG001 as its siblings
+    collectors.store(config).names()  # or it is said why they cannot be told
     rows = [
         (s.label or "-", "keys" if s.keys else "plain", str(s.endpoints))
         for s in collectors.to_follow(config)
     ]
     wide = max(len(name) for name, _, _ in rows)
     for name, how, endpoints in rows:
-        print(f"{name:{wide}}  {how:5}  {endpoints}")
+        print(escape(f"{name:{wide}}  {how:5}  {endpoints}"))
     return 0
 
 
@@ -85,11 +92,11 @@ def _set_password(config: Config, options: dict[str, Any]) -> int:  # noqa: ARG0
     if sys.stdin.isatty():
         given = getpass("New password: ")
         if getpass("Again: ") != given:
-            return _fail("the two are not the same: nothing has changed", _EXIT_FAILED)
+            return command.fail(_PROGRAM, "the two are not the same: nothing has changed")
     else:
         given = sys.stdin.readline().rstrip("\n")
     if not _SHORTEST <= len(given) <= MAX_PASSWORD:
-        return _fail(f"a password has {_SHORTEST} to {MAX_PASSWORD} characters", _EXIT_FAILED)
+        return command.fail(_PROGRAM, f"a password has {_SHORTEST} to {MAX_PASSWORD} characters")
     PasswordFile(config.password_file).set(given)
     print(
         f"The password is set. Whoever was logged in has to log in again. ({config.password_file})"
@@ -107,13 +114,8 @@ def _run(config: Config, reread: Callable[[], Config]) -> int:
     try:
         serve(config, reread)
     except CannotStart as error:
-        return _fail(str(error), _EXIT_FAILED)
+        return command.fail(_PROGRAM, str(error))
     return 0
-
-
-def _fail(message: str, status: int) -> int:
-    print(f"health-webui: {message}", file=sys.stderr, flush=True)
-    return status
 
 
 _HELP = ("-h", "--help", "--version")
@@ -121,7 +123,7 @@ _HELP = ("-h", "--help", "--version")
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="health-webui",
+        prog=_PROGRAM,
         description="System health of one or many machines as a web page.",
         epilog="Without a command it runs. Settings come from flags, then the environment "
         f"({configuration.PREFIX}_PORT=80), then {configuration.DEFAULT_FILE}.",
@@ -154,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add.add_argument(
-        "token", metavar="TOKEN",
+        "invitation", metavar="INVITATION",
         help="the invitation; - reads it from standard input; or EVENTS,STATE without keys",
     )  # fmt: skip
     add.add_argument("--name", help="its name here (default: what its host is called)")
@@ -165,11 +167,11 @@ def _parser() -> argparse.ArgumentParser:
     listing = commands.add_parser(
         "list", help="print which collectors are followed", allow_abbrev=False
     )
-    for command in (password, add, remove, listing):
-        settings.add_flags(command, [s for s in configuration.SETTINGS if s.key == "data_dir"])
-    for command in (run, check):
-        settings.add_flags(command, configuration.SETTINGS)
-        command.add_argument(
+    for each in (password, add, remove, listing):
+        settings.add_flags(each, [s for s in configuration.SETTINGS if s.key == "data_dir"])
+    for each in (run, check):
+        settings.add_flags(each, configuration.SETTINGS)
+        each.add_argument(
             "--collector", action="append", metavar="EVENTS,STATE",
             help="a collector to follow, by its events and its state endpoint; may be repeated",
         )  # fmt: skip

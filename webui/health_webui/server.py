@@ -18,6 +18,7 @@ import gevent.socket
 import gevent.ssl
 from gevent.event import Event
 from health_wire.settings import SettingsError
+from health_wire.terminal import LogFormatter
 
 from health_webui.access.exposure import doubts
 from health_webui.access.gate import Access
@@ -51,7 +52,9 @@ def serve(config: Config, reread: Callable[[], Config]) -> None:
     Raises:
         CannotStart: the address cannot be listened on, or an endpoint cannot be one.
     """
-    logging.basicConfig(format="health-webui: %(message)s", level=logging.WARNING)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(LogFormatter("health-webui: "))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     tls = _tls(config)
     for doubt in doubts(config):
         _LOG.warning("%s", doubt)

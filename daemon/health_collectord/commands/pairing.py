@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 
 from health_wire.keys import InvalidKey, Invitation, KeyPair
+from health_wire.terminal import escape
 
 from health_collectord.config import Config
 from health_collectord.events import format_time
@@ -61,13 +62,13 @@ def clients(config: Config) -> int:
     """Prints a line for each client: name, since when, when it last connected, key."""
     found = KeyFiles(config.keys_dir).clients()
     if not found:
-        print("No client is invited.", file=sys.stderr)
+        print(escape(f"No client is invited ({config.keys_dir})."), file=sys.stderr)
     wide = max((len(client.name) for client in found), default=0)
     for client in found:
         last = "never connected"
         if client.connected is not None:
             last = f"connected {format_time(datetime.fromtimestamp(client.connected, UTC))}"
-        print(f"{client.name:<{wide}}  since {client.since}  {last:<34}  {client.key}")
+        print(escape(f"{client.name:<{wide}}  since {client.since}  {last:<34}  {client.key}"))
     return 0
 
 

@@ -1,141 +1,126 @@
 """``status``: what a person without a screen asks a running collector."""
 
-import json
-from collections.abc import Iterator
-from datetime import datetime
+import os
+import shutil
+import sys
+import time
 from typing import Any
 
-from health_wire import CollectorTimeout, InvalidKey, ProtocolError, tree
+from health_wire import CollectorTimeout, InvalidKey, ProtocolError
+from health_wire.terminal import escape, to_json
 
 from health_collectord.commands.local import connect
+from health_collectord.commands.page import draw, verdict_of
+from health_collectord.commands.paper import Paper
+from health_collectord.commands.told import at, dict_of, dicts_of, text_of
 from health_collectord.config import Config
 
 # The monitoring plugins' convention.
 _EXITS = {"healthy": 0, "warning": 1, "critical": 2}
-_EXIT_UNKNOWN = 3
+UNKNOWN = 3
 
-_BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
-_DECIMAL = ("", "k", "M", "G", "T")
+_TRIES = 3
+_WATCH_SECONDS = 1.0
+_HOME, _CLEAR_LINE, _CLEAR_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"  # ECMA-48: CUP, EL, ED
 
 
-def status(config: Config, *, as_json: bool) -> int:
-    """Prints the verdict, its reasons and every metric; returns 0, 1, 2 or 3."""
+class _NoAnswer(Exception):
+    """The collector cannot be asked; the text says why."""
+
+
+def status(config: Config, *, as_json: bool, watch: bool) -> int:
+    """Prints the verdict, what is wrong, and every metric; with `watch`, each second anew.
+
+    Returns:
+        0, 1, 2 or 3; with `watch`, once it is interrupted, what was shown last.
+
+    Raises:
+        OSError: standard output does not take it.
+    """
+    if not watch:
+        text, exit_ = _look(config, as_json=as_json)
+        print(text)
+        return exit_
+    exit_ = UNKNOWN
+    redraws = not as_json and sys.stdout.isatty()
     try:
-        connected = connect(config)
+        if redraws:
+            sys.stdout.write(_HOME + _CLEAR_BELOW)
+        while True:
+            due = time.monotonic() + _WATCH_SECONDS
+            text, exit_ = _look(config, as_json=as_json)
+            sys.stdout.write(_in_place(text) if redraws else f"{text}\n")
+            sys.stdout.flush()
+            time.sleep(max(due - time.monotonic(), 0.0))
+    except KeyboardInterrupt:
+        sys.stdout.write("\n" if redraws else "")
+        return exit_
+
+
+def unknown(reason: str, *, as_json: bool) -> str:
+    """What is printed instead, where nothing is known."""
+    if as_json:
+        return to_json({"health": {"status": "unknown", "summary": reason}}, sys.stdout.encoding)
+    return f"Unknown: {escape(reason)}"
+
+
+def _look(config: Config, *, as_json: bool) -> tuple[str, int]:
+    """What there is to print now, and the exit status that goes with it."""
+    try:
+        told = _ask(config)
+        exit_ = _EXITS.get(verdict_of(told["health"]), UNKNOWN)
+        if as_json:
+            return to_json(told, sys.stdout.encoding), exit_
+        columns, colour = shutil.get_terminal_size().columns, _may_colour()
+        paper = Paper(columns, colour=colour)
+        draw(told, paper)
+        return "\n".join(paper.lines), exit_
+    except _NoAnswer as error:
+        return unknown(str(error), as_json=as_json), UNKNOWN
+    except Exception as error:  # noqa: BLE001 a traceback's exit status is that of a warning
+        reason = f"{config.state} answered what cannot be shown: {type(error).__name__}: {error}"
+        return unknown(reason, as_json=as_json), UNKNOWN
+
+
+def _ask(config: Config) -> dict[str, Any]:
+    """All that is to be known of the collector at one moment: that of its snapshot.
+
+    What it says in other replies is either no matter of time or stands in the snapshot as well.
+    """
+    try:
+        with connect(config) as client:
+            for _ in range(_TRIES):
+                described, ping, snapshot = map(client.request, ("describe", "ping", "snapshot"))
+                if described.get("epoch") == ping.get("epoch") == snapshot.get("epoch"):
+                    break  # it did not start anew in between
     except InvalidKey as error:
-        return _not_running(f"no keys to ask with: {error}", as_json=as_json)
-    with connected as client:
-        try:
-            snapshot = client.request("snapshot")
-            described = client.request("describe")
-            ping = client.request("ping")
-        except CollectorTimeout as error:
-            return _not_running(f"{error}; is health-collectord running?", as_json=as_json)
-        except (ProtocolError, ValueError) as error:
-            return _not_running(f"{config.state} answered: {error}", as_json=as_json)
-    state: dict[str, Any] = snapshot["state"]
-    health = state.get("health") or {"status": "unknown", "summary": "no sample yet"}
-    if as_json:
-        whole: dict[str, Any] = {k: snapshot[k] for k in ("host", "epoch", "seq", "time")}
-        whole |= {k: ping[k] for k in ("version", "uptime_seconds", "mode")}
-        whole |= {"health": health, "metrics": described["metrics"], "state": state}
-        print(json.dumps(whole, ensure_ascii=False))
-    else:
-        print("\n".join(_page(snapshot["host"], snapshot["time"], ping, health, described, state)))
-    return _EXITS.get(str(health.get("status")), _EXIT_UNKNOWN)
+        raise _NoAnswer(f"no keys to ask with: {error}") from None
+    except CollectorTimeout as error:
+        raise _NoAnswer(f"{error}; is health-collectord running?") from None
+    except (ProtocolError, ValueError) as error:
+        raise _NoAnswer(f"{config.state} answered: {error}") from None
+    state = dict_of(snapshot.get("state"))
+    metrics = dicts_of(described.get("metrics"))
+    told = {key: snapshot.get(key) for key in ("host", "epoch", "seq", "time")}
+    told |= {key: ping.get(key) for key in ("version", "uptime_seconds", "mode")}
+    told["health"] = dict_of(state.get("health")) or {
+        "status": "unknown", "summary": "no sample yet",
+    }  # fmt: skip
+    told["metrics"] = [
+        m | {"status": at(state, f"collector.metrics.{text_of(m.get('name'))}")} for m in metrics
+    ]
+    return told | {"state": state}
 
 
-def _not_running(reason: str, *, as_json: bool) -> int:
-    if as_json:
-        print(json.dumps({"health": {"status": "unknown", "summary": reason}}))
-    else:
-        print(f"Unknown: {reason}")
-    return _EXIT_UNKNOWN
+def _may_colour() -> bool:
+    """At a terminal, unless somebody does not want it (no-color.org)."""
+    wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return wanted and sys.stdout.isatty()
 
 
-def _page(
-    host: str,
-    time: str,
-    ping: dict[str, Any],
-    health: dict[str, Any],
-    described: dict[str, Any],
-    state: dict[str, Any],
-) -> Iterator[str]:
-    yield f"{str(health['status']).capitalize()}: {health['summary']}"
-    for problem in health.get("problems", ()):
-        limit = "" if problem["threshold"] is None else f", threshold {problem['threshold']:g}"
-        yield f"  {problem['severity']}: {problem['reason']}{limit}, since {problem['since']}"
-    if checks := health.get("checks"):
-        away = checks["not_applicable"]
-        yield (
-            f"{checks['known']} of {checks['total']} checks"
-            + (f"; {away} do not apply here" if away else "")
-        )
-    uptime = ping["uptime_seconds"]
-    mode = "" if ping["mode"] == "live" else f" ({ping['mode']})"
-    yield f"{host}, collector {ping['version']}{mode} up {_duration(uptime)}, {time}"
-    for metric in described["metrics"]:
-        yield ""
-        yield from _metric(metric, state, datetime.fromisoformat(time))
-
-
-def _metric(metric: dict[str, Any], state: dict[str, Any], now: datetime) -> Iterator[str]:
-    told = metric["status"]
-    if told["status"] != "ok":
-        reason = f": {told['reason']}" if told["reason"] else ""
-        yield f"{metric['title']}: {told['status']}{reason}"
-        return
-    since = datetime.fromisoformat(told["since"])
-    yield f"{metric['title']} (ok for {_duration((now - since).total_seconds())})"
-    data = tree.get(tree.freeze(state), metric["state"])
-    for field in metric["fields"]:
-        value = data[field["name"]]
-        if field["kind"] == "rows":
-            yield from _rows(field, value)
-        else:
-            yield f"  {field['name']:<24} {_value(field, value)}"
-
-
-def _rows(field: dict[str, Any], rows: list[dict[str, Any]]) -> Iterator[str]:
-    """A line per row: what is known of it, in the catalogue's order."""
-    for row in rows:
-        known = [
-            f"{f['name']} {_value(f, row[f['name']])}"
-            for f in field["fields"]
-            if f["name"] != "key" and row[f["name"]] not in (None, "")
-        ]
-        yield f"  {field['name']} {row['key']}: {', '.join(known)}"
-
-
-def _value(field: dict[str, Any], value: Any) -> str:
-    if value is None:
-        return "unknown"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    unit = field.get("unit")
-    if unit is None:
-        return str(value)
-    if unit in ("bytes", "bytes_per_second"):
-        return _scaled(value, 1024, _BINARY) + ("/s" if unit != "bytes" else "")
-    if unit in ("bits_per_second", "hertz"):
-        return _scaled(value, 1000, _DECIMAL) + ("bit/s" if unit != "hertz" else "Hz")
-    symbol = {"percent": " %", "celsius": " °C", "volts": " V", "rpm": " rpm", "seconds": " s",
-              "per_second": " /s"}  # fmt: skip
-    return f"{value:g}{symbol.get(unit, '')}"
-
-
-def _scaled(value: float, base: int, prefixes: tuple[str, ...]) -> str:
-    step = 0
-    while abs(value) >= base and step < len(prefixes) - 1:
-        value /= base
-        step += 1
-    prefix = prefixes[step]
-    return f"{value:.3g} {prefix}" if abs(value) < 1000 else f"{value:.0f} {prefix}"
-
-
-def _duration(seconds: float) -> str:
-    whole = max(int(seconds), 0)
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if whole >= 2 * length:
-            return f"{whole // length} {unit}"
-    return f"{whole} s"
+def _in_place(text: str) -> str:
+    """The text over what was shown before, as much of it as the terminal is high."""
+    lines, room = text.split("\n"), max(shutil.get_terminal_size().lines - 1, 1)
+    if len(lines) > room:
+        lines = [*lines[: room - 1], f"({len(lines) - room + 1} more lines)"]
+    return _HOME + "".join(f"{line}{_CLEAR_LINE}\n" for line in lines) + _CLEAR_BELOW

@@ -9,11 +9,12 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from health_webui import cli
 from health_webui.config import Endpoints
 from health_webui.following.collectors import Source, Store, to_follow
 from health_wire.keys import InvalidKey, Invitation, KeyPair
 
-from tests.running import Running, environment, start_collector, start_webui, wait_for
+from tests.running import Running, as_nobody, environment, start_collector, start_webui, wait_for
 from tests.webui.asking import HANDSHAKE, UPGRADE, Client, frame
 from tests.webui.sample import config
 
@@ -74,12 +75,27 @@ def test_an_invitation_is_kept_where_nobody_else_can_read_it(tmp_path: Path) -> 
         (("remove", "../password"), "is no name"),
     ],
 )
-def test_what_cannot_be_kept_is_one_line_and_status_2(
+def test_what_cannot_be_kept_is_one_line_and_status_1(
     tmp_path: Path, args: tuple[str, ...], said: str
 ) -> None:
     status, output = run(tmp_path, *args)
-    assert (status, output.count("\n")) == (2, 1)
+    assert (status, output.count("\n")) == (1, 1)
     assert said in output
+
+
+def test_who_may_not_look_is_told_so_instead_of_another_list(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path, "add", invitation().encode())[0] == 0
+    (tmp_path / "data").chmod(0o700)
+    with as_nobody(tmp_path / "data"):
+        status = cli.main(["list", "--config", "/dev/null", "--data-dir", str(tmp_path / "data")])
+    said = capsys.readouterr()
+    assert (status, said.out) == (1, "")
+    assert said.err == (
+        f"health-webui: {tmp_path}/data/collectors: Permission denied; run this as root or its "
+        "owner\n"
+    )
 
 
 def test_a_name_is_one_collectors_and_a_collector_has_one_name(tmp_path: Path) -> None:

@@ -4,9 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from health_webui.pages.units import format_number, significant
-from hypothesis import given
-from hypothesis import strategies as st
+from health_webui.pages.units import format_number, in_bits
 
 from tests.webui import module
 
@@ -23,14 +21,7 @@ def test_the_browser_writes_every_value_as_the_server_does() -> None:
     assert module.run("units.js", "formatNumber", "", written) == [text for _, _, text in TABLE]
 
 
-@given(st.floats(min_value=-999, max_value=999))
-def test_never_more_than_three_significant_digits(value: float) -> None:
-    assert sum(c.isdigit() for c in significant(value)) <= 3
-
-
-@given(
-    st.floats(min_value=0, max_value=1e15),
-    st.sampled_from(["bytes", "bytes_per_second", "bits_per_second", "hertz"]),
-)
-def test_a_prefix_keeps_the_figure_below_a_thousand(value: float, unit: str) -> None:
-    assert float(format_number(value, unit).split()[0]) < 1000
+def test_rates_are_in_bits_where_the_reader_chose_them() -> None:
+    token = in_bits.set(True)
+    assert format_number(125_000, "bytes_per_second") == "1.00 Mbit/s"
+    in_bits.reset(token)

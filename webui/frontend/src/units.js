@@ -1,4 +1,4 @@
-// Values as text. health_webui/pages/units.py does the same; tests hold both to one table.
+// Values as text. health_wire/units.py does the same; tests hold both to one table.
 // At most three significant digits. A value that is not known has no text here.
 
 import { words } from "./words.js";

@@ -62,9 +62,13 @@ class Store:
     def names(self) -> list[str]:
         """The names of all, those that cannot be used included."""
         try:
-            return sorted(file.stem for file in self._directory.glob(f"[!.]*{_SUFFIX}"))
+            files = list(self._directory.iterdir())
+        except FileNotFoundError:
+            return []
         except OSError as error:
-            raise InvalidKey(f"{self._directory}: {error.strerror}") from None
+            remedy = "; run this as root or its owner" if isinstance(error, PermissionError) else ""
+            raise InvalidKey(f"{self._directory}: {error.strerror}{remedy}") from None
+        return sorted(f.stem for f in files if f.suffix == _SUFFIX and f.name[0] != ".")
 
     def read(self, name: str) -> Source:
         """One of them.
