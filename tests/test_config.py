@@ -1,5 +1,7 @@
 """The collector's settings, and each metric's own."""
 
+import subprocess
+import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import Annotated, Any
 import pytest
 from health_collectord import catalogue, config
 from health_collectord.config import Config
-from health_collectord.vocabulary import Above, Options, Raised
+from health_collectord.vocabulary import Above, Options, Raised, Shared
 from health_wire.settings import SettingsError
 
 from tests.declarations import metric
@@ -99,6 +101,54 @@ def test_the_hosts_name_is_read_below_procfs(tmp_path: Path) -> None:
     assert load(tmp_path, procfs=str(tmp_path / "proc"), host_id="told").host_id == "told"
     name.unlink()
     assert load(tmp_path, procfs=str(tmp_path / "proc")).host_id
+
+
+def test_the_hosts_name_is_utf_8_in_every_locale(tmp_path: Path) -> None:
+    """A locale of ASCII; nor may any reading at all depend on the locale."""
+    (tmp_path / "proc/sys/kernel").mkdir(parents=True)
+    (tmp_path / "proc/sys/kernel/hostname").write_text("büro-pi\n", encoding="utf-8")
+    program = (
+        "import sys\n"
+        "from health_collectord import catalogue, config\n"
+        "from health_collectord.host import Host\n"
+        "entries = catalogue.load()\n"
+        "found = config.load(entries, {'procfs': sys.argv[1]}, {}, config.Path('/nowhere'))\n"
+        "identity = next(m for m in found.metrics if m.entry.name == 'identity')\n"
+        "reader = identity.entry.metric.reader(Host(found.procfs), identity.options)\n"
+        "print(ascii((found.host_id, reader.read(0.0).hostname, sys.getfilesystemencoding())))\n"
+    )
+    got = subprocess.run(
+        [sys.executable, "-X", "warn_default_encoding", "-W", "error::EncodingWarning",
+         "-c", program, str(tmp_path / "proc")],
+        env={"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert got.stdout.strip() == ascii(("büro-pi", "büro-pi", "ascii"))
+
+
+def test_a_shared_option_is_set_where_it_belongs(tmp_path: Path) -> None:
+    """Once for both, and not a setting of its own."""
+
+    @dataclass(slots=True, frozen=True, kw_only=True)
+    class Following(Options):
+        left_out: Annotated[tuple[str, ...], Shared("metrics.probe.exclude")] = ()
+
+    entries = (metric(name="other", options=Following), PROBE)
+    assert "metrics.other.left_out" not in {s.key for s in config.settings_of(entries)}
+    file = tmp_path / "config.toml"
+    file.write_text('[metrics.probe]\nexclude = ["x"]\n')
+    assert config.load(entries, {}, {}, file).metrics[0].options == Following(left_out=("x",))
+    file.write_text("[metrics.other]\nleft_out = []\n")
+    with pytest.raises(SettingsError, match="left_out"):
+        config.load(entries, {}, {}, file)
+
+
+def test_interfaces_are_hidden_everywhere_by_one_list(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[metrics.network]\nhide = ["tun*"]\n')
+    found = config.load(catalogue.load(), {}, {}, file)
+    hidden = {m.entry.name: getattr(m.options, "hide_interfaces", None) for m in found.metrics}
+    assert hidden["identity"] == ("tun*",)
 
 
 @pytest.mark.parametrize("host_id", ["a\nb", "\x1b[31m", "x" * 256])

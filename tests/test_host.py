@@ -1,6 +1,7 @@
 """Kernel files: held open where the kernel makes them, read to their end, opened anew otherwise."""
 
 import os
+import platform
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,56 @@ def test_its_own_root_or_that_of_another_hosts_first_process(tmp_path: Path) -> 
     other = Host(str(tmp_path))
     assert other.foreign
     assert other.root == tmp_path / "1/root"
+
+
+def test_the_process_whose_namespaces_are_the_hosts(tmp_path: Path) -> None:
+    assert Host().process == "self"
+    other = Host(str(tmp_path))
+    assert other.process == "self"  # hidden, as with hidepid
+    (tmp_path / "1").mkdir()
+    assert other.process == "1"
+
+
+@pytest.mark.parametrize(
+    ("links", "asked", "lands"),
+    [
+        ({}, "etc/os-release", "etc/os-release"),
+        # NixOS: each step an absolute link.
+        (
+            {"etc/os-release": "/etc/static/os-release", "etc/static": "/nix/store/x-etc/etc"},
+            "etc/os-release",
+            "nix/store/x-etc/etc/os-release",
+        ),
+        ({"etc/os-release": "../usr/lib/os-release"}, "etc/os-release", "usr/lib/os-release"),
+        ({"etc": "/usr/etc"}, "etc/os-release", "usr/etc/os-release"),
+        ({"etc/x": "../../../../etc/passwd"}, "etc/x", "etc/passwd"),  # nothing is above the root
+        ({"etc/x": "/a//./b/../c"}, "etc/x", "a/c"),
+        ({}, "../../etc/x", "etc/x"),
+    ],
+)
+def test_links_lead_nowhere_outside_of_the_hosts_root(
+    tmp_path: Path, links: dict[str, str], asked: str, lands: str
+) -> None:
+    root = tmp_path / "1/root"
+    for link, target in links.items():
+        (root / link).parent.mkdir(parents=True, exist_ok=True)
+        (root / link).symlink_to(target)
+    assert Host(str(tmp_path)).within(asked) == root / lands
+
+
+def test_a_circle_of_links_is_nowhere(tmp_path: Path) -> None:
+    root = tmp_path / "1/root"
+    root.mkdir(parents=True)
+    (root / "a").symlink_to("/b")
+    (root / "b").symlink_to("a")
+    host = Host(str(tmp_path))
+    assert host.text(host.within("a")) is None
+    assert Host().text(Host().within("proc/self/comm"))
+
+
+def test_a_kernels_architecture_is_its_own_word_or_that_of_ours(tmp_path: Path) -> None:
+    assert Host().architecture in (platform.machine(), "i386", "arm")
+    assert Host(str(tmp_path)).architecture is None
+    (tmp_path / "sys/kernel").mkdir(parents=True)
+    (tmp_path / "sys/kernel/arch").write_text("riscv64\n")
+    assert Host(str(tmp_path)).architecture == "riscv64"

@@ -37,7 +37,7 @@ TESTED_ELSEWHERE = {
 
 
 # What metrics read from and remember with.
-SOURCES_OF_METRICS = ("host", "firmware", "since_boot", "vcgencmd")
+SOURCES_OF_METRICS = ("host", "firmware", "since_boot", "vcgencmd", "netdevs")
 
 
 def name(path: Path) -> str:

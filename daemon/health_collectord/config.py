@@ -11,7 +11,8 @@ from health_wire import protocol, settings
 from health_wire.settings import BOOL, TEXT, TEXTS, Kind, Loaded, Setting, SettingsError, number
 
 from health_collectord.catalogue import Entry
-from health_collectord.vocabulary import Options, Raised, Rule, with_threshold
+from health_collectord.host import Host
+from health_collectord.vocabulary import Options, Raised, Rule, Shared, with_threshold
 
 PREFIX = "HEALTH_COLLECTORD"
 DEFAULT_FILE = Path("/etc/health-collectord/config.toml")
@@ -164,10 +165,9 @@ def example(catalogue: tuple[Entry, ...]) -> str:
 
 
 def _host_name(procfs: str) -> str:
-    try:
-        return Path(procfs, "sys/kernel/hostname").read_text().strip() or socket.gethostname()
-    except (OSError, UnicodeDecodeError):
-        return socket.gethostname()
+    """In UTF-8, whatever the locale is."""
+    said = Host(procfs).text(Path(procfs, "sys/kernel/hostname"))
+    return said or os.fsencode(socket.gethostname()).decode("utf-8", "replace")
 
 
 def _thresholds(entry: Entry) -> list[tuple[int, str, str, float | None]]:
@@ -204,19 +204,20 @@ def _metric_settings(entry: Entry) -> list[Setting]:
                 f"{rule.field}{of} {rule.kind} which it is a {severity}; false: never",
             )
         )
-    return found + [s for _, s in _options(entry)]
+    return found + [s for _, s in _options(entry) if isinstance(s, Setting)]
 
 
-def _options(entry: Entry) -> list[tuple[str, Setting]]:
-    """The metric's own options: ``Annotated[type, "help"]`` fields with defaults."""
+def _options(entry: Entry) -> list[tuple[str, Setting | Shared]]:
+    """The metric's options, ``Annotated[type, "help"]`` fields with defaults, and shared ones."""
     cls = entry.metric.options
     hints = get_type_hints(cls, include_extras=True)
-    found = []
+    found: list[tuple[str, Setting | Shared]] = []
     for f in fields(cls):
         type_, doc = get_args(hints[f.name])
         assert f.default is not MISSING, f"{cls.__name__}.{f.name} needs a default"
         key = f"metrics.{entry.name}.{f.name}"
-        found.append((f.name, Setting(key, _kind_of(type_), f.default, doc)))
+        shared = isinstance(doc, Shared)
+        found.append((f.name, doc if shared else Setting(key, _kind_of(type_), f.default, doc)))
     return found
 
 

@@ -1,11 +1,16 @@
 """Where a host is read: its ``/proc`` and ``/sys``, or a recorded or mounted copy of them."""
 
 import os
+import platform
 from contextlib import suppress
 from pathlib import Path
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _PROC = Path("/proc")
+_MOST_LINKS = 40  # as the kernel has it (man 7 path_resolution)
+
+INNER_INTERFACES = ("lo", "veth*", "docker*", "br-*", "virbr*", "ifb*")
+"""Glob patterns of the network interfaces that lead nowhere outside of the machine."""
 
 
 class KernelFile:
@@ -93,9 +98,53 @@ class Host:
         return self.procfs != _PROC
 
     @property
+    def process(self) -> str:
+        """The process below procfs whose namespaces are the host's: ``1``, or ``self``.
+
+        It is ``self`` too where process 1 is hidden (hidepid, man 5 proc): what is seen then is
+        what this process sees.
+        """
+        return "1" if self.foreign and os.access(self.procfs / "1", os.X_OK) else "self"
+
+    @property
     def root(self) -> Path:
         """The host's root directory (man 5 proc_pid_root; a foreign one needs ptrace rights)."""
         return self.procfs / "1/root" if self.foreign else Path("/")
+
+    @property
+    def architecture(self) -> str | None:
+        """The kernel's, as ``uname -m`` has it, or nearly; None where it is not known.
+
+        It says so itself since 6.1 (Documentation/admin-guide/sysctl/kernel.rst); before, ours
+        will do if the kernel is the one we run on.
+        """
+        said = self.text(self.procfs / "sys/kernel/arch")
+        return said or (None if self.foreign else platform.machine()) or None
+
+    def within(self, path: str) -> Path:
+        """Where a file of the host's is from here: its links lead nowhere outside of its root.
+
+        A link that begins with ``/`` would otherwise lead into the root of whoever looks.
+        """
+        ahead, links = path.split("/")[::-1], 0
+        found: list[str] = []
+        while ahead:
+            part = ahead.pop()
+            if part == "..":
+                found[-1:] = []
+            elif part not in ("", "."):
+                try:
+                    target = os.readlink(self.root.joinpath(*found, part))
+                except OSError:  # no link, or nothing at all
+                    found.append(part)
+                    continue
+                links += 1
+                if links > _MOST_LINKS:
+                    break
+                if target.startswith("/"):
+                    found.clear()
+                ahead += target.split("/")[::-1]
+        return self.root.joinpath(*found)
 
     def proc(self, path: str) -> KernelFile:
         """A file below procfs, not opened until it is read."""

@@ -231,7 +231,17 @@ class Lines:
 
 @dataclass(slots=True, frozen=True, kw_only=True)
 class Options:
-    """Settings of a metric's own: subclass it; each field needs a default and `Annotated` help."""
+    """Settings of a metric's own: subclass it; each field needs a default and `Annotated` help.
+
+    In the place of the help stands `Shared` where the field is another metric's setting.
+    """
+
+
+@dataclass(slots=True, frozen=True)
+class Shared:
+    """An option that takes the value of another metric's, by the key under which that is set."""
+
+    key: str
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)

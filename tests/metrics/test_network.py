@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from .conftest import RecordedHost
+from .trees import case
 
 Recorded = Callable[[str], RecordedHost]
 HEADINGS = "Inter-|   Receive  |  Transmit\n face |bytes    packets|bytes    packets\n"
@@ -66,13 +68,64 @@ def test_without_traffic_it_is_0_and_stays(recorded: Recorded) -> None:
 
 
 def test_counters_that_go_back_are_a_gap_of_one_sample(recorded: Recorded) -> None:
+    """Each for itself: what was sent is known."""
     read = Samples(recorded(""))
     read(1.0, dev(eth0=(4294967000, 5)))
     row = read.rows(2.0, dev(eth0=(200, 9)))["eth0"]
-    assert (row.rx_bytes_per_second, row.tx_bytes_per_second) == (None, None)
+    assert (row.rx_bytes_per_second, row.tx_bytes_per_second) == (None, 4.0)
     assert row.reason == "counters went back"
     row = read.rows(3.0, dev(eth0=(300, 9)))["eth0"]
     assert (row.rx_bytes_per_second, row.reason) == (100.0, None)
+
+
+NEAR = 2**32 - 296
+
+
+@pytest.mark.parametrize(
+    ("architecture", "before", "after", "rate"),
+    [
+        ("armv7l", (NEAR, 7), (200, 7), 496.0),
+        ("armv6l", (NEAR, 7), (200, 9), 496.0),
+        ("arm", (NEAR, 7), (200, 9), 496.0),
+        ("i686", (NEAR, 7), (200, 9), 496.0),
+        ("armv7l", (NEAR, 7), (200, 2), None),  # made anew: its packets went back too
+        ("armv7l", (2**40, 7), (200, 9), None),  # its driver counts in 64 bits
+        ("aarch64", (NEAR, 7), (200, 9), None),
+        ("armv8l", (NEAR, 7), (200, 9), None),  # a 64-bit kernel that was told to say so
+        ("x86_64", (NEAR, 7), (200, 9), None),
+        ("", (NEAR, 7), (200, 9), None),
+    ],
+)
+def test_a_wrap_is_computed_where_the_width_of_the_counters_is_known(
+    recorded: Recorded,
+    architecture: str,
+    before: tuple[int, int],
+    after: tuple[int, int],
+    rate: float | None,
+) -> None:
+    """Bytes and packets received."""
+    host = recorded("")
+    host.write("proc/sys/kernel/arch", f"{architecture}\n")
+    read = Samples(host)
+    line = "  eth0: {} {} 0 0 0 0 0 0 5 0 0 0 0 0 0 0\n"
+    read(1.0, HEADINGS + line.format(*before))
+    got = read(2.0, HEADINGS + line.format(*after))
+    assert got is not None
+    assert got.rx_bytes_per_second == got.interfaces[0].rx_bytes_per_second == rate
+    assert got.interfaces[0].reason == (None if rate else "counters went back")
+    assert got.tx_bytes_per_second == 0.0
+
+
+@pytest.mark.parametrize(
+    "after", [dev(eth0=(5, 0), eth1=(9, 9)), dev(eth1=(9, 9), eth0=(2000, 9), eth2=(9, 9))]
+)
+def test_a_total_with_an_unknown_part_is_null(recorded: Recorded, after: str) -> None:
+    """One that went back, one that is new."""
+    read = Samples(recorded(""))
+    read(1.0, dev(eth0=(1000, 0), eth1=(0, 0)))
+    got = read(2.0, after)
+    assert got is not None
+    assert got.rx_bytes_per_second is None
 
 
 def test_interfaces_come_and_go(recorded: Recorded) -> None:
@@ -131,6 +184,14 @@ def test_without_hardware_all_are_counted(recorded: Recorded) -> None:
         ("down", "fast", False, None),
         ("lowerlayerdown", "", False, None),
         (None, None, None, None),
+        # What drivers make of ethtool's SPEED_UNKNOWN, and of none at all.
+        ("up", "65535", True, None),
+        ("up", "4294967295", True, None),
+        ("up", "2147483647", True, None),
+        ("up", "0", True, None),
+        ("dormant", "-2", False, None),
+        ("up", "100000", True, 100_000_000_000),
+        ("up", "65536", True, 65_536_000_000),
     ],
 )
 def test_link(
@@ -183,6 +244,98 @@ def test_garbage_names_the_file(recorded: Recorded, garbage: str) -> None:
         Samples(recorded(""))(1.0, garbage)
 
 
+SOUND = " 1000 10 0 0 0 0 0 0 500 5 0 0 0 0 0 0\n"
+
+
+@pytest.mark.parametrize(
+    ("odd", "key", "known"),
+    [
+        (f" eth0:1:{SOUND}", "eth0:1", True),
+        (f" a::b:{SOUND}", "a::b", True),
+        (f" wl\x1c\x85\u2028:{SOUND}", "wl\x1c\x85\u2028", True),
+        (f" büro:{SOUND}", "büro", True),
+        (f" ../../../etc:{SOUND}", "../../../etc", True),
+        (f" a\0b:{SOUND}", "a\0b", True),
+        (" eth1: 1 2 3\n", "eth1", False),
+        (" eth1:\n", "eth1", False),
+        (f" eth1:{SOUND.replace('500', 'x')}", "eth1", False),
+        (f" eth1:{SOUND.replace('500', '-5')}", "eth1", False),
+        (f" eth1:{SOUND.replace('500', '1' * 30)}", "eth1", False),
+        (" eth1 has no colon\n", None, False),
+        ("\r\x0b\n", None, False),
+    ],
+)
+def test_an_odd_line_costs_its_own_row(
+    recorded: Recorded, odd: str, key: str | None, known: bool
+) -> None:
+    content = f"{HEADINGS}  wlan0:{SOUND}{odd}  eth0:{SOUND}"
+    read = Samples(recorded(""))
+    read(1.0, content)
+    rows = read.rows(2.0, content)
+    assert set(rows) - {key} == {"wlan0", "eth0"}
+    assert (rows["wlan0"].rx_bytes_per_second, rows["eth0"].rx_bytes) == (0.0, 1000)
+    if key is not None:
+        row = rows[key]
+        assert (row.rx_bytes, row.rx_bytes_per_second) == ((1000, 0.0) if known else (None, None))
+        assert (row.reason is None) == known
+
+
+def test_an_interface_with_a_name_of_odd_bytes_has_its_link(recorded: Recorded) -> None:
+    host = recorded("")
+    folder = os.path.join(os.fsencode(host.folder), b"sys/class/net/b\xfcro")
+    os.makedirs(folder)
+    with open(os.path.join(folder, b"operstate"), "w", encoding="ascii") as file:
+        file.write("up\n")
+    content = (HEADINGS + f" NAME:{SOUND}").encode().replace(b"NAME", b"b\xfcro")
+    host.write("proc/net/dev", content)
+    reader = NetworkReader(host.host, NetworkOptions())
+    reader.read(1.0)
+    got = reader.read(2.0)
+    assert got is not None
+    assert (got.interfaces[0].key, got.interfaces[0].up) == ("b\\xfcro", True)
+
+
+def test_one_bad_line_in_a_whole_host(tree: Recorded) -> None:
+    host = tree(case("one-bad-interface-line"))
+    read = Samples(host)
+    content = (host.folder / "proc/net/dev").read_text()
+    read(1.0, content)
+    rows = read.rows(2.0, content)
+    assert list(rows) == ["eth0", "eth0:1"]
+    assert rows["eth0:1"].rx_bytes == 10
+
+
+def test_unknown_speeds_in_a_whole_host(tree: Recorded) -> None:
+    host = tree(case("speed-unknown"))
+    read = Samples(host)
+    content = (host.folder / "proc/net/dev").read_text()
+    read(1.0, content)
+    rows = read.rows(2.0, content)
+    assert {row.speed_bits_per_second for row in rows.values()} == {None}
+    assert [row.operstate for row in rows.values()] == ["up", "down"]
+
+
+def test_a_switch_of_ports_is_counted_once(tree: Recorded) -> None:
+    host = tree(case("dsa-switch"))
+    read = Samples(host)
+    content = (host.folder / "proc/net/dev").read_text()
+    read(1.0, content)
+    got = read(2.0, content.replace("5977325", "5977825").replace("1000000", "1000100"))
+    assert got is not None
+    assert [row.rx_bytes_per_second for row in got.interfaces] == [500.0, 500.0]
+    assert (got.rx_bytes_per_second, got.tx_bytes_per_second) == (500.0, 100.0)
+
+
+def test_what_is_hidden_of_process_1_is_seen_of_our_own(recorded: Recorded) -> None:
+    """Another host's procfs, mounted with hidepid."""
+    host = recorded("")
+    host.write("proc/1/net/dev", dev(eno1=0))
+    (host.folder / "proc/1").rename(host.folder / "proc/77")
+    read = Samples(host)
+    read(1.0, dev(eth0=0))
+    assert list(read.rows(2.0, dev(eth0=0))) == ["eth0"]
+
+
 NOTHING_HIDDEN = _Keys(())
 SOMETHING = st.binary() | st.binary().map(lambda tail: HEADINGS.encode() + tail)
 
@@ -193,7 +346,7 @@ def test_any_bytes_parse_or_are_a_value_error(content: bytes) -> None:
         found = _parse_dev(content, NOTHING_HIDDEN, "dev")
     except ValueError:
         return
-    assert all(len(counters) >= 16 for counters in found.values())
+    assert all(len(counters) >= 16 for counters in found.values() if counters)
 
 
 Counters = st.tuples(*[st.integers(0, 2**64 - 1)] * 16)
@@ -203,11 +356,10 @@ Counters = st.tuples(*[st.integers(0, 2**64 - 1)] * 16)
 def test_rates_are_never_negative(
     before: tuple[int, ...], after: tuple[int, ...], seconds: float
 ) -> None:
-    rates, reason = _rates(before, after, seconds)
-    if reason is None:
-        assert all(rate is not None and rate >= 0 for rate in rates)
-    else:
-        assert set(rates) == {None}
+    for wraps in (False, True):
+        rates, reason = _rates(before, after, seconds, wraps)
+        assert all(rate is None or rate >= 0 for rate in rates)
+        assert (None in rates) == (reason is not None)
 
 
 def test_agrees_with_psutil_on_this_machine() -> None:
