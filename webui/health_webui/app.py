@@ -11,8 +11,9 @@
 
 Socket.IO: a browser sends ``follow`` with a follower's key and gets the snapshot as the answer;
 then come ``frame``, ``link`` and ``snapshot``. ``follow`` without a key is the list of hosts,
-whose rows are the answer, and which gets ``fleet`` once a second with what has changed. All
-addresses in the pages are relative, so that it works below any path of a reverse proxy.
+whose rows are the answer, and which gets ``fleet`` once a second with what has changed. Whom a
+browser followed before, it follows no more. All addresses in the pages are relative, so that it
+works below any path of a reverse proxy.
 """
 
 import gzip
@@ -23,13 +24,14 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, render_template, request
-from flask_socketio import SocketIO, join_room
+from flask_socketio import SocketIO, join_room, leave_room, rooms
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
 from health_webui import api
 from health_webui.access import login
 from health_webui.access.gate import MAX_BODY, SESSION_COOKIE, Access, Gate, cookie
+from health_webui.connections.visitors import Visitors
 from health_webui.following.fleet import Fleet, Follower
 from health_webui.pages import problem, render
 from health_webui.pages.assets import Assets
@@ -210,6 +212,7 @@ def _sockets(app: Flask, fleet: Fleet, assets: Assets, overview: Overview) -> So
         cors_allowed_origins=[],  # not checked again: `Access` has
         json=_Json,
         manage_session=False,
+        async_handlers=False,  # one thing after the other for each browser, however much it asks
         allow_upgrades=False,  # the page begins with WebSocket and falls back to polling
         max_http_buffer_size=10_000,  # what browsers have to say is short
         ping_interval=10,
@@ -232,14 +235,18 @@ def _sockets(app: Flask, fleet: Fleet, assets: Assets, overview: Overview) -> So
             engine.sockets[sid].session = cookie(request.environ, SESSION_COOKIE)
 
     @sockets.on("follow")
-    def follow(key: Any = None) -> dict[str, Any]:
+    def follow(key: str | None = None) -> dict[str, Any]:
+        for room in rooms():
+            if room != request.sid:  # type: ignore[attr-defined]
+                leave_room(room)
         if not key:
             join_room(FLEET_ROOM)
             return {"build": assets.build, **overview.snapshot()}
-        follower = fleet.find(key) if isinstance(key, str) else None
+        follower = fleet.find(key)
         if follower is None:
             return {"build": assets.build, "error": "this host is not followed here any more"}
         join_room(follower.key)
         return {"build": assets.build, **follower.snapshot()}
 
+    Visitors(engine_of(sockets))
     return sockets

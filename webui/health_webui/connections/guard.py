@@ -25,7 +25,7 @@ def close_slow(engine: Any, limit: int = MAX_QUEUED) -> list[str]:
         _LOG.warning(
             "closing a browser that has %d messages waiting", engine.sockets[sid].queue.qsize()
         )
-        _close(engine, sid)
+        close(engine, sid)
     return slow
 
 
@@ -37,11 +37,12 @@ def close_unwelcome(engine: Any, may_stay: Callable[[str | None], bool]) -> list
         if client.connected and not may_stay(getattr(client, "session", None))
     ]
     for sid in gone:
-        _close(engine, sid)
+        close(engine, sid)
     return gone
 
 
-def _close(engine: Any, sid: str) -> None:
+def close(engine: Any, sid: str) -> None:
+    """Cuts a connection, and throws away what waits for it."""
     client = engine.sockets.pop(sid, None)
     if client is None:
         return
