@@ -88,7 +88,10 @@ found = {
     "ProtectKernelLogs": attempt(lambda: open("/dev/kmsg").close()),
     "ProtectKernelTunables": attempt(lambda: open("/proc/kallsyms").close()),
     "ProtectHostname": os.stat("/proc/self/ns/uts").st_ino,
-    "Devices": attempt(lambda: os.close(os.open("/dev/vcio", os.O_RDWR))),
+    "Devices": [
+        attempt(lambda node=node: os.close(os.open(f"/dev/{node}", os.O_RDWR)))
+        for node in ("vcio_gencmd", "vcio")
+    ],
     "OtherDevices": attempt(lambda: os.close(os.open("/dev/another", os.O_RDWR))),
     "RestrictAddressFamilies": attempt(
         lambda: socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM).close()

@@ -9,6 +9,7 @@ import pytest
 
 from tests.boot.machine import Machine, until
 from tests.boot.one_machine.units import COLLECTOR, UNITS, WEBUI, answers, status, variant, verdict
+from tests.firmware import ACCEPTED
 
 
 def outside(machine: Machine, *settings: str, name: str = "outside") -> dict[str, Any]:
@@ -88,56 +89,65 @@ def keys(value: Any) -> Any:
     return type(value) if isinstance(value, bool | str) else None
 
 
-VCGENCMD = """#!/bin/sh
-(exec 3<> /dev/vcio) 2> /dev/null || {
-    echo "Can't open device file: /dev/vcio"
-    exit 255
-}
-echo throttled=0x50005
-"""
+DROP_IN = f"/run/systemd/system/{COLLECTOR}.service.d"
+PLAYED = "/usr/local/lib/firmware"
 
 
 @pytest.fixture(scope="module")
-def nodes(machine: Machine) -> None:
-    """Two devices: one with the rights of the Raspberry Pi's firmware, one open to everybody."""
+def nodes(machine: Machine) -> Iterator[None]:
+    """Three devices: two with the rights of the Raspberry Pi's firmware, one open to everybody.
+
+    What stands behind them is something else; which of them may be opened is for the kernel.
+    """
     misc = dict(line.split()[::-1] for line in Path("/proc/misc").read_text().splitlines())
-    minor = next(misc[name] for name in ("loop-control", "fuse", "hw_random") if name in misc)
-    another = next(
-        misc[name] for name in ("fuse", "hw_random", "tun") if misc.get(name, minor) != minor
-    )
-    for node, number, mode in (("vcio", minor, "660"), ("another", another, "666")):
-        machine.run("mknod", f"/dev/{node}", "c", "10", number)
-        machine.run("chown", "root:video", f"/dev/{node}")
-        machine.run("chmod", mode, f"/dev/{node}")
-
-
-@pytest.fixture
-def vcgencmd(machine: Machine, nodes: None) -> Iterator[None]:
-    """A vcgencmd that opens its device before it answers."""
-    machine.write("/usr/local/bin/vcgencmd", VCGENCMD, "755")
+    numbers = [misc[name] for name in ("loop-control", "fuse", "hw_random", "tun") if name in misc]
+    assert len(numbers) >= 3, "too few devices to take the places of others"
+    modes = {"/dev/vcio_gencmd": "660", "/dev/vcio": "660", "/dev/another": "666"}
+    for (node, mode), number in zip(modes.items(), numbers, strict=False):
+        machine.run("mknod", "-m", mode, node, "c", "10", number)
+        machine.run("chown", "root:video", node)
     yield
-    drop_in = f"/run/systemd/system/{COLLECTOR}.service.d"
-    machine.run("rm", "-rf", "/usr/local/bin/vcgencmd", drop_in)
-    machine.run("systemctl", "daemon-reload")
-    machine.run("systemctl", "restart", COLLECTOR)
+    machine.run("rm", *modes)
     answers(machine)
 
 
-def test_the_firmware_is_asked_through_group_video(machine: Machine, vcgencmd: None) -> None:
+@pytest.fixture
+def firmware(machine: Machine, nodes: None, firmware_library: Path) -> Iterator[None]:
+    """Plays the firmware behind these nodes to the installed unit: see tests/firmware.c."""
+    machine.copy(firmware_library, f"{PLAYED}.so")
+    for node, word in (("vcio_gencmd", "0x50005"), ("vcio", "0x20002")):
+        machine.write(f"{PLAYED}/{node}", f"0 0 0 {ACCEPTED} 0 throttled={word}")
+    machine.write(
+        f"{DROP_IN}/firmware.conf",
+        f"[Service]\nEnvironment=LD_PRELOAD={PLAYED}.so FIRMWARE={PLAYED} FIRMWARE_NODES=1\n",
+    )
+    machine.run("systemctl", "daemon-reload")
+    yield
+    machine.run("rm", "-rf", PLAYED, f"{PLAYED}.so", DROP_IN)
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "restart", COLLECTOR)
+
+
+def test_the_firmware_is_asked_through_group_video(machine: Machine, firmware: None) -> None:
     machine.run("systemctl", "restart", COLLECTOR)
     told = until(lambda: throttling(machine), 20, lambda: verdict(machine))
-    assert (told["source"], told["raw"]) == ("vcgencmd", "0x50005")
-    assert told["under_voltage_now"] is True
+    assert (told["source"], told["raw"]) == ("vcio_gencmd", "0x50005")
+    assert (told["under_voltage_now"], told["reason"]) == (True, None)
     # The firmware's word is critical: that is the exit status, too.
     until(lambda: machine.run(COLLECTOR, "status", check=False).returncode == 2, 10)
+    machine.run("chmod", "600", "/dev/vcio_gencmd")
+    machine.run("systemctl", "restart", COLLECTOR)
+    told = until(lambda: throttling(machine), 20, lambda: verdict(machine))
+    assert (told["source"], told["raw"]) == ("vcio", "0x20002")
+    assert told["under_voltage_since_boot"] is True, "the collector before it has seen it"
+    machine.run("chmod", "660", "/dev/vcio_gencmd")
     for setting in ("SupplementaryGroups=", "DeviceAllow="):
-        machine.write(
-            f"/run/systemd/system/{COLLECTOR}.service.d/test.conf", f"[Service]\n{setting}\n"
-        )
+        machine.write(f"{DROP_IN}/test.conf", f"[Service]\n{setting}\n")
         machine.run("systemctl", "daemon-reload")
         machine.run("systemctl", "restart", COLLECTOR)
         told = next(m for m in status(machine)["metrics"] if m["name"] == "throttling")
         assert told["status"]["status"] == "denied", f"without {setting}: {told['status']}"
+        assert "/dev/vcio_gencmd and /dev/vcio: add the service's user" in told["status"]["reason"]
 
 
 def throttling(machine: Machine) -> dict[str, Any] | None:
@@ -173,7 +183,7 @@ OWN_EFFECTS = {
     WEBUI: {
         "ListHome": lambda v: v == "EACCES",
         "ProcSubset": lambda v: not v,
-        "Devices": lambda v: v == "ENOENT",
+        "Devices": lambda v: v == ["ENOENT", "ENOENT"],
         "TasksMax": lambda v: v < 64,
     },
 }
@@ -187,7 +197,8 @@ def test_each_restriction_has_an_effect(machine: Machine, nodes: None, unit: str
         "Type=oneshot", "Restart=no", "WatchdogSec=0", "OOMPolicy=continue", unit=unit,
     )  # fmt: skip
     machine.run("systemctl", "start", name)
-    inside = json.loads(machine.journal(name, "-t", "python3").strip().splitlines()[-1])
+    said = until(lambda: machine.journal(name, "-t", "python3").strip(), 20, "it said nothing")
+    inside = json.loads(said.splitlines()[-1])
     control = machine.run(
         "systemd-run", "-q", "--wait", "--pipe", "-p", "User=nobody",
         "-p", "SupplementaryGroups=video", "/usr/bin/python3", "/usr/local/lib/probe.py",
@@ -202,5 +213,5 @@ def test_each_restriction_has_an_effect(machine: Machine, nodes: None, unit: str
         assert inside[namespace] != without[namespace]
     assert inside["ConfigurationDirectory"] == "EROFS"
     if unit == COLLECTOR:
-        assert inside["Devices"] == "ok"
+        assert inside["Devices"] == ["ok", "ok"]
         assert inside["ProcSubset"] is True
