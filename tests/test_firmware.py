@@ -6,10 +6,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
-from health_collectord.firmware import _SIZE, _text, request_code
+from health_collectord.firmware import _SIZE, Firmware, _text, request_code
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -174,6 +175,15 @@ def test_a_firmware_that_hangs_keeps_nobody_waiting(played: PlayedFirmware) -> N
 def test_a_slow_answer_is_an_answer(played: PlayedFirmware, ask: Asker) -> None:
     played.device("vcio", "throttled=0x1", milliseconds=50)
     assert ask() == ["throttled=0x1", "/dev/vcio"]
+
+
+def test_what_is_no_device_is_an_error(tmp_path: Path) -> None:
+    """Of this machine's kernel, which knows nothing of such a request."""
+    for device, kind in (("/dev/null", OSError), (str(tmp_path), OSError), ("/\0", ValueError)):
+        firmware = Firmware((device, str(tmp_path / "nothing")))
+        for _ in range(2):
+            with pytest.raises(kind, match=r"Inappropriate ioctl|embedded null"):
+                firmware.ask("get_throttled")
 
 
 @pytest.mark.parametrize(("pointer", "code"), [(8, 0xC0086400), (4, 0xC0046400)])

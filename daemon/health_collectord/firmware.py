@@ -67,7 +67,7 @@ class Firmware:
             TimeoutError: no answer in time, to this question or yet to the one before.
             OSError: the device fails.
             FirmwareError: the firmware answers with an error.
-            ValueError: what comes back is no answer, or this is no command.
+            ValueError: what comes back is no answer, or this is no command, or a device no path.
         """
         message = _message(command)
         with self._lock:
@@ -131,7 +131,7 @@ class _Line:
         while (message := self.questions.get()) is not None:
             try:
                 answer: bytes | Exception = self._exchange(ioctl, message)
-            except (OSError, Unavailable) as problem:
+            except (OSError, ValueError, Unavailable) as problem:  # ValueError: no path at all
                 answer = problem
                 self._ended = True
             self.answers.put((self._device, answer))
