@@ -13,7 +13,7 @@ import stat
 import struct
 import zlib
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,7 +23,9 @@ from zmq.utils import z85
 _PREFIX = "hc1-"
 _ENDPOINT = re.compile(r"(tcp|ipc)://\S+")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_ADDRESS = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 _MAX_TOKEN = 4096
+MAX_ADDRESSES = 16
 
 
 class InvalidKey(ValueError):
@@ -71,8 +73,9 @@ class ClientKeys:
 class Invitation:
     """All that a client needs to follow a collector, in one text that can be copied and pasted.
 
-    `name` is the collector's host id, `events` and `state` are endpoints. Who holds the text may
-    listen until the client is revoked: it is a secret.
+    `name` is the collector's host id, `events` and `state` are endpoints, `addresses` what else the
+    host there is called: the same ports may be had at each of them. Who holds the text may listen
+    until the client is revoked: it is a secret.
     """
 
     name: str
@@ -80,6 +83,20 @@ class Invitation:
     state: str
     server_key: str
     client_secret: str = field(repr=False)
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """Events and state endpoint at each address, in the order in which to try them."""
+        others = [(_moved(self.events, to), _moved(self.state, to)) for to in self.addresses]
+        return [(self.events, self.state), *others]
+
+    def led_by(self, place: tuple[str, str]) -> Self:
+        """The same with one of its places in front of the others."""
+        at = self.places.index(place)
+        hosts = [_host(self.events), *self.addresses]
+        others = tuple(host for n, host in enumerate(hosts) if n != at)
+        return replace(self, events=place[0], state=place[1], addresses=others)
 
     @property
     def keys(self) -> ClientKeys:
@@ -88,7 +105,10 @@ class Invitation:
 
     def encode(self) -> str:
         """One word of letters, digits, ``-`` and ``_``."""
+        parts: list[Any]
         parts = [self.name, self.events, self.state, self.server_key, self.client_secret]
+        if self.addresses:
+            parts.append(self.addresses)
         body = json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode()
         sealed = body + zlib.crc32(body).to_bytes(4, "big")  # a letter lost in copying shows
         return _PREFIX + base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
@@ -110,7 +130,7 @@ class Invitation:
         if zlib.crc32(body).to_bytes(4, "big") != sealed[-4:]:
             raise InvalidKey("the invitation is damaged: copy the whole of what `invite` printed")
         try:
-            name, events, state, server_key, client_secret = json.loads(body)
+            name, events, state, server_key, client_secret, *more = json.loads(body)
         except (ValueError, TypeError, RecursionError):
             raise InvalidKey("not an invitation of this version") from None
         for part in (name, events, state):
@@ -119,13 +139,31 @@ class Invitation:
         for endpoint in (events, state):
             if not _ENDPOINT.fullmatch(endpoint):
                 raise InvalidKey(f"not an invitation: {endpoint!r} is no endpoint")
+        addresses = more[0] if more else []
+        if not isinstance(addresses, list) or len(addresses) > MAX_ADDRESSES:
+            raise InvalidKey("not an invitation: its addresses are no list")
+        for address in addresses:
+            if not isinstance(address, str) or not _ADDRESS.fullmatch(address):
+                raise InvalidKey(f"not an invitation: {address!r} is no address")
         return cls(
             name=name,
             events=events,
             state=state,
             server_key=check_key(server_key),
             client_secret=check_key(client_secret),
+            addresses=tuple(addresses),
         )
+
+
+def _host(endpoint: str) -> str:
+    return endpoint.partition("://")[2].rpartition(":")[0]
+
+
+def _moved(endpoint: str, host: str) -> str:
+    """The endpoint's port at another host; a socket's file has neither."""
+    if not endpoint.startswith("tcp://"):
+        return endpoint
+    return f"tcp://{host}:{endpoint.rpartition(':')[2]}"
 
 
 def _unpack(text: str) -> bytes:

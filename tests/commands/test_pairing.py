@@ -1,10 +1,13 @@
 """What can be invited, and where to: without a collector."""
 
 from pathlib import Path
+from socket import AF_INET, AF_INET6
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from health_collectord import cli
+from health_collectord.commands import pairing
 from health_wire import Invitation
 
 from tests.running import as_nobody
@@ -53,6 +56,35 @@ def test_or_to_an_address_that_is_given(capsys: Any, anywhere: str) -> None:
     own = invited(capsys, *where, "--replace").events
     assert own.endswith(":87")
     assert anywhere not in own
+
+
+def test_all_addresses_of_this_host_are_told_the_likeliest_first(
+    capsys: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def told(family: int, *addresses: str) -> list[Any]:
+        return [SimpleNamespace(family=family, address=address) for address in addresses]
+
+    (tmp_path / "sys/class/net/eth0/device").mkdir(parents=True)
+    monkeypatch.setenv("HEALTH_COLLECTORD_SYSFS", str(tmp_path / "sys"))
+    monkeypatch.setattr(pairing, "_own_address", lambda: "192.0.2.7")
+    monkeypatch.setattr(
+        "psutil.net_if_addrs",
+        lambda: {
+            "lo": told(AF_INET, "127.0.0.1") + told(AF_INET6, "::1"),
+            "docker0": told(AF_INET, "172.17.0.1"),
+            "eth0": told(AF_INET, "192.0.2.7", "198.51.100.7", "169.254.3.4")
+            + told(AF_INET6, "2001:db8::7", "fe80::7%eth0")
+            + told(17, "02:00:00:00:00:01"),
+        },
+    )
+    where = ("--events", "tcp://0.0.0.0:87", "--state", "tcp://0.0.0.0:88", "--replace")
+    invitation = invited(capsys, *where)
+    assert invitation.events == "tcp://192.0.2.7:87"
+    assert invitation.addresses == ("198.51.100.7", "172.17.0.1")
+    both = ("--events", "tcp://[::]:87", "--state", "tcp://[::]:88", "--replace")
+    assert invited(capsys, *both).addresses == ("198.51.100.7", "[2001:db8::7]", "172.17.0.1")
+    assert invited(capsys, *where, "--address", "pi4").addresses == ()
+    assert invited(capsys, *REMOTE, "--replace").addresses == ()
 
 
 def test_what_nobody_else_reaches_needs_no_invitation(capsys: Any) -> None:

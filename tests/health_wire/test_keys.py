@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,32 @@ def test_an_invitation_is_one_word_that_says_everything() -> None:
     assert INVITATION.keys == ClientKeys(SERVER.public, CLIENT.public, CLIENT.secret)
 
 
+def test_an_invitation_may_have_several_addresses() -> None:
+    many = replace(INVITATION, addresses=("192.0.2.7", "[fd00::2]", "pi4"))
+    assert Invitation.decode(many.encode()) == many
+    assert many.places == [
+        ("tcp://[fd00::1]:8087", "tcp://pi4.local:8088"),
+        ("tcp://192.0.2.7:8087", "tcp://192.0.2.7:8088"),
+        ("tcp://[fd00::2]:8087", "tcp://[fd00::2]:8088"),
+        ("tcp://pi4:8087", "tcp://pi4:8088"),
+    ]
+    assert INVITATION.places == many.places[:1]
+    for place in many.places:
+        led = many.led_by(place)
+        assert led.places[0] == place
+        assert len(set(led.places)) == 4
+        assert led.keys == many.keys
+    assert many.led_by(many.places[0]) == many
+
+
+def test_older_and_newer_invitations_are_understood() -> None:
+    assert Invitation.decode(sealed(PARTS)).addresses == ()
+    newer = Invitation.decode(sealed([*PARTS, ["pi"], {"of": "later"}, 5]))
+    assert newer.places == [("tcp://a:1", "tcp://a:2"), ("tcp://pi:1", "tcp://pi:2")]
+    files = Invitation.decode(sealed(["pi", "ipc:///e", "ipc:///s", *PARTS[3:], ["pi"]]))
+    assert set(files.places) == {("ipc:///e", "ipc:///s")}
+
+
 def test_secrets_do_not_show() -> None:
     for value in (INVITATION, INVITATION.keys, CLIENT):
         assert CLIENT.secret not in repr(value)
@@ -82,6 +109,12 @@ PARTS = ["pi", "tcp://a:1", "tcp://a:2", SERVER.public, CLIENT.secret]
         [],
         PARTS[:4],
         [*PARTS, "x"],
+        [*PARTS, {"a": 1}],
+        [*PARTS, [5]],
+        [*PARTS, [""]],
+        [*PARTS, ["a b"]],
+        [*PARTS, ["tcp://a:1"]],
+        [*PARTS, ["a"] * 17],
         ["", *PARTS[1:]],
         [None, *PARTS[1:]],
         ["a\nb", *PARTS[1:]],

@@ -6,8 +6,10 @@ They change files that a running collector watches, and need it no further.
 import socket
 import sys
 from datetime import UTC, datetime
+from ipaddress import ip_address
+from pathlib import Path
 
-from health_wire.keys import InvalidKey, Invitation, KeyPair
+from health_wire.keys import MAX_ADDRESSES, InvalidKey, Invitation, KeyPair
 from health_wire.terminal import escape
 
 from health_collectord.config import Config
@@ -28,6 +30,7 @@ def invite(config: Config, name: str, *, address: str | None, replace: bool) -> 
         InvalidKey: it cannot be invited; the text says why.
     """
     events, state = (_reachable(config, key, address) for key in ("events", "state"))
+    addresses = () if address else _others(config, events, state)
     files = KeyFiles(config.keys_dir)
     server, client = files.server(), KeyPair.generate()
     if not files.allow(name, client.public, replace=replace):
@@ -40,11 +43,13 @@ def invite(config: Config, name: str, *, address: str | None, replace: bool) -> 
         state=state,
         server_key=server.public,
         client_secret=client.secret,
+        addresses=addresses,
     )
     print(invitation.encode(), flush=True)
+    also = f" (or at {', '.join(addresses)})" if addresses else ""
     print(
-        f"{name} may listen at {events} and {state}. Whoever holds this text may, so keep it to "
-        f"yourself. On the other host: health-webui add TEXT",
+        f"{name} may listen at {events} and {state}{also}. Whoever holds this invitation may, so "
+        f"keep it to yourself. On the other host: sudo health-webui add, and paste it",
         file=sys.stderr,
     )
     return 0
@@ -108,6 +113,37 @@ def _reachable(config: Config, key: str, address: str | None) -> str:
     elif host in _ANY:
         host = _own_address()
     return f"tcp://{host}:{port}"
+
+
+def _others(config: Config, *endpoints: str) -> tuple[str, ...]:
+    """This host's further addresses, where both endpoints are bound to all of them.
+
+    Those of real interfaces first: a bridge for containers has an address that nobody else knows.
+    """
+    bound = {endpoint.removeprefix("tcp://").rpartition(":")[0] for endpoint in
+             (config.events, config.state)}  # fmt: skip
+    if not bound <= set(_ANY):
+        return ()
+    import psutil  # the kernel tells addresses over netlink only
+
+    found: dict[str, bool] = {}
+    for interface, addresses in psutil.net_if_addrs().items():
+        real = Path(config.sysfs, "class/net", interface, "device").exists()
+        for given in addresses:
+            text = given.address.partition("%")[0]
+            if given.family == socket.AF_INET6 and not bound & {"[::]", "::"}:
+                continue
+            if given.family in (socket.AF_INET, socket.AF_INET6) and _leads_here(text):
+                found[f"[{text}]" if ":" in text else text] = real
+    taken = {endpoint.removeprefix("tcp://").rpartition(":")[0] for endpoint in endpoints}
+    ranked = sorted((a for a in found if a not in taken), key=lambda a: not found[a])
+    return tuple(ranked[:MAX_ADDRESSES])
+
+
+def _leads_here(text: str) -> bool:
+    """Whether others can use that address of ours: not without saying by which interface."""
+    address = ip_address(text)
+    return not (address.is_loopback or address.is_link_local or address.is_unspecified)
 
 
 def _everywhere(endpoint: str) -> str:
