@@ -250,12 +250,14 @@ def start_webui(
     env: Mapping[str, str] | None = None,
     ready: bool = True,
 ) -> Iterator[Running]:
-    """``health-webui`` on a free port, following `collectors`."""
+    """``health-webui`` on a free port, following `collectors`; without any, this host's own."""
     config = tmp_path / "webui.toml"
     config.touch()
     command = [sys.executable, "-m", "health_webui", "--config", str(config), "--port", "0"]
     for collector in collectors:
         command += ["--collector", f"{collector.events},{collector.state}"]
+    if "--collector" in (*command, *args):  # these and no other that this machine may have
+        command.append("--no-local")
     with running([*command, *args], tmp_path, env=env, ready=ready) as process:
         yield process
 

@@ -66,6 +66,7 @@ def _run(
             endpoints = dict(part.split("=", 1) for part in where.split()[1:])
             followed = f"{endpoints['events']},{endpoints['state']}"
             webui = ["run", *_given(options, "host", "port"), "--collector", followed]
+            webui.append("--no-local")  # the one that it has started, wherever that listens
             children.append(_Child("health_webui", webui, happenings))
         else:
             url = where.partition("url=")[2].rstrip("/").replace("//127.0.0.1:", "//localhost:")

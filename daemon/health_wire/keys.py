@@ -14,6 +14,7 @@ import struct
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,7 +24,7 @@ from zmq.utils import z85
 _PREFIX = "hc1-"
 _ENDPOINT = re.compile(r"(tcp|ipc)://\S+")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-_ADDRESS = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+_NAME_OF_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 _MAX_TOKEN = 4096
 MAX_ADDRESSES = 16
 
@@ -143,7 +144,7 @@ class Invitation:
         if not isinstance(addresses, list) or len(addresses) > MAX_ADDRESSES:
             raise InvalidKey("not an invitation: its addresses are no list")
         for address in addresses:
-            if not isinstance(address, str) or not _ADDRESS.fullmatch(address):
+            if not isinstance(address, str) or not _is_address(address):
                 raise InvalidKey(f"not an invitation: {address!r} is no address")
         return cls(
             name=name,
@@ -153,6 +154,16 @@ class Invitation:
             client_secret=check_key(client_secret),
             addresses=tuple(addresses),
         )
+
+
+def _is_address(text: str) -> bool:
+    """Whether it is a host's name or address, one of IPv6 in brackets."""
+    if not (text.startswith("[") and text.endswith("]")):
+        return _NAME_OF_HOST.fullmatch(text) is not None
+    try:
+        return IPv6Address(text[1:-1]).scope_id is None
+    except ValueError:
+        return False
 
 
 def _host(endpoint: str) -> str:

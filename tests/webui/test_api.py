@@ -16,7 +16,7 @@ from tests.webui.sample import config, follower
 
 def ask(path: str, *followers: Follower) -> TestResponse:
     fleet = Fleet([])
-    fleet.followers = followers
+    fleet.all = followers
     app, _ = create_app(fleet, Assets(), Access(config()))
     return app.test_client().get(path)
 

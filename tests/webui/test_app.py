@@ -33,7 +33,7 @@ BUILT = Assets(
 
 def client(*followers: Follower, assets: Assets = BUILT) -> FlaskClient:
     fleet = Fleet([])
-    fleet.followers = followers
+    fleet.all = followers
     app, _ = create_app(fleet, assets, Access(config()))
     app.testing = True
     return app.test_client()

@@ -59,14 +59,38 @@ def _perform(options: dict[str, Any]) -> int:
 
 
 def _add(config: Config, options: dict[str, Any]) -> int:
-    text = options["invitation"]
-    source = collectors.store(config).add(
-        sys.stdin.read() if text == "-" else text, options["name"]
-    )
+    from health_webui.following import trial  # the other commands need none of that
+
+    text = _invitation(options["invitation"])
+    source = collectors.parse(text)
+    found = trial.look(source)
+    if found.place:
+        text = collectors.led_by(text, found.place)
+    source = collectors.store(config).add(text, options["name"])
     print(escape(f"{source.label} is followed from now on ({source.endpoints.events})."))
+    if found.place:
+        version = f", version {found.version}" if found.version else ""
+        print(escape(f"It answers: host {found.host}{version}."))
+    else:
+        print("It does not answer yet, and is tried again and again:")
+        for place, reason in found.reasons.items():
+            print(escape(f"  {place.events}: {reason}"))
     if source.plaintext:
         print("Nothing is encrypted on the way there: better add what `invite` prints there.")
     return 0
+
+
+def _invitation(given: str | None) -> str:
+    """What was given, or else what standard input says: an argument shows in lists of processes."""
+    if given is not None and given != "-":
+        return given
+    if given is None and sys.stdin.isatty():
+        text = getpass("Paste the invitation (it does not show), and Enter: ")
+    else:
+        text = sys.stdin.read()
+    if not text.strip():
+        raise InvalidKey("no invitation was given: paste what `health-collectord invite` printed")
+    return text
 
 
 def _remove(config: Config, options: dict[str, Any]) -> int:
@@ -78,10 +102,10 @@ def _remove(config: Config, options: dict[str, Any]) -> int:
 def _list(config: Config, options: dict[str, Any]) -> int:  # noqa: ARG001 as its siblings
     collectors.store(config).names()  # or it is said why they cannot be told
     rows = [
-        (s.label or "-", "keys" if s.keys else "plain", str(s.endpoints))
+        (_THIS_HOST if s.local else s.label or "-", "keys" if s.keys else "plain", str(s.endpoints))
         for s in collectors.to_follow(config)
     ]
-    wide = max(len(name) for name, _, _ in rows)
+    wide = max((len(name) for name, _, _ in rows), default=0)
     for name, how, endpoints in rows:
         print(escape(f"{name:{wide}}  {how:5}  {endpoints}"))
     return 0
@@ -104,6 +128,7 @@ def _set_password(config: Config, options: dict[str, Any]) -> int:  # noqa: ARG0
     return 0
 
 
+_THIS_HOST = "(this host)"
 _KEEPING = {"set-password": _set_password, "add": _add, "remove": _remove, "list": _list}
 
 
@@ -152,12 +177,14 @@ def _parser() -> argparse.ArgumentParser:
     add = commands.add_parser(
         "add",
         help="follow a collector: paste what health-collectord invite printed there",
-        description="Stores an invitation and follows that collector from now on.",
+        description="Stores an invitation, in place of an older one of that collector, follows it"
+        " from now on, and says whether it answers.",
         allow_abbrev=False,
     )
     add.add_argument(
-        "invitation", metavar="INVITATION",
-        help="the invitation; - reads it from standard input; or EVENTS,STATE without keys",
+        "invitation", metavar="INVITATION", nargs="?",
+        help="better left out: it is then asked for, or read from standard input, where other users"
+        " of this machine do not see it; or EVENTS,STATE without keys",
     )  # fmt: skip
     add.add_argument("--name", help="its name here (default: what its host is called)")
     remove = commands.add_parser(

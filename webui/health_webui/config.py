@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from health_wire import protocol, settings
 from health_wire.settings import (
+    BOOL,
     TEXT,
     Kind,
     Loaded,
@@ -116,7 +117,13 @@ SETTINGS = (
     Setting(
         "collector", COLLECTORS, (),
         "collectors to follow, each by its events and its state endpoint, besides those that"
-        " health-webui add has stored; without any this host's own",
+        " health-webui add has stored and this host's own",
+    ),
+    Setting(
+        "local", BOOL, True,
+        "follow this host's own collector too, at its default endpoints; beside others it is shown"
+        " once it has answered",
+        "",
     ),
     Setting(
         "data_dir", TEXT, "data/webui",
@@ -151,6 +158,7 @@ class Config:
     host: str
     port: int
     collector: tuple[Endpoints, ...]
+    local: bool
     data_dir: Path
     auth: str
     allowed_hosts: tuple[str, ...]

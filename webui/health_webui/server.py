@@ -28,7 +28,7 @@ from health_webui.connections import guard
 from health_webui.connections.broadcast import Broadcast
 from health_webui.connections.limits import Connections, Server
 from health_webui.connections.websocket import handler_for
-from health_webui.following import collectors, green
+from health_webui.following import collectors, green, names
 from health_webui.following.fleet import Fleet, Follower
 from health_webui.following.relay import Relay, Send
 from health_webui.pages import assets
@@ -91,6 +91,7 @@ def serve(config: Config, reread: Callable[[], Config]) -> None:
         watched(gevent.spawn(connections.watch)),
         watched(gevent.spawn(_beat, overview, following, send)),
         watched(gevent.spawn(_fill, overview)),
+        watched(gevent.spawn(names.watch, fleet)),
     ]
     _announce_ready("https" if tls else "http", config.host, listener.getsockname()[1])
     stop.wait()
@@ -170,7 +171,8 @@ class Following:
         self._config = config
         self._version = collectors.store(config).version()
         self._running: dict[str, Any] = {}
-        for follower in fleet.followers:
+        self._shown = [follower.key for follower in fleet.followers]
+        for follower in fleet.all:
             self._start(follower)
 
     def _start(self, follower: Follower) -> None:
@@ -189,6 +191,15 @@ class Following:
         """Takes what was added or removed since the last look."""
         if collectors.store(self._config).version() != self._version:
             self.update()
+        self._tell_pages()
+
+    def _tell_pages(self) -> None:
+        """A page whose host is not shown any more, or has company now, has to be another one."""
+        before, self._shown = self._shown, [f.key for f in self._fleet.followers]
+        other = (len(before) == 1) != (len(self._shown) == 1)
+        for key in before:
+            if other or key not in self._shown:
+                self._send("snapshot", {"error": "this page is another one now"}, key)
 
     def update(self) -> None:
         self._version = collectors.store(self._config).version()
@@ -201,7 +212,6 @@ class Following:
             self._running.pop(follower.key).kill()
             follower.client.close()
             _LOG.warning("%s is not followed any more", follower.name)
-            self._send("snapshot", {"error": "this host is not followed any more"}, follower.key)
         for follower in came:
             self._start(follower)
             _LOG.warning("%s is followed from now on", follower.name)

@@ -1,10 +1,14 @@
 """Following: what add, remove and list keep, and what a running process makes of it."""
 
 import json
+import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
+from contextlib import suppress
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
@@ -13,6 +17,7 @@ from health_webui import cli
 from health_webui.config import Endpoints
 from health_webui.following.collectors import Source, Store, to_follow
 from health_wire.keys import InvalidKey, Invitation, KeyPair
+from health_wire.version import VERSION
 
 from tests.running import Running, as_nobody, environment, start_collector, start_webui, wait_for
 from tests.webui.asking import HANDSHAKE, UPGRADE, Client, frame
@@ -20,11 +25,14 @@ from tests.webui.sample import config
 
 pytestmark = pytest.mark.slow
 
-PLACE = Endpoints("tcp://192.0.2.1:8087", "tcp://192.0.2.1:8088")
+PLACE = Endpoints("tcp://127.0.0.1:1", "tcp://127.0.0.1:2")  # where nothing listens
+AWAY = Endpoints("tcp://192.0.2.1:8087", "tcp://192.0.2.1:8088")
 
 
-def invitation(name: str = "pi 4", place: Endpoints = PLACE) -> Invitation:
-    server, client = KeyPair.generate(), KeyPair.generate()
+def invitation(
+    name: str = "pi 4", place: Endpoints = PLACE, server: KeyPair | None = None
+) -> Invitation:
+    server, client = server or KeyPair.generate(), KeyPair.generate()
     return Invitation(
         name=name,
         events=place.events,
@@ -48,17 +56,17 @@ def run(tmp_path: Path, *args: str, stdin: str = "") -> tuple[int, str]:
 
 def test_an_invitation_is_kept_where_nobody_else_can_read_it(tmp_path: Path) -> None:
     given = invitation()
-    assert run(tmp_path, "add", "-", stdin=f"  {given.encode()}\n") == (
-        0,
-        "pi-4 is followed from now on (tcp://192.0.2.1:8087).\n",
-    )
+    status, said = run(tmp_path, "add", "-", stdin=f"  {given.encode()}\n")
+    assert status == 0
+    assert said.startswith("pi-4 is followed from now on (tcp://127.0.0.1:1).\nIt does not answer")
     (file,) = (tmp_path / "data/collectors").iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
-    (source,) = to_follow(config(data_dir=str(tmp_path / "data")))
+    (source,) = to_follow(config(data_dir=str(tmp_path / "data"), local=False))
     assert source == Source(PLACE, given.keys, "pi-4")
     assert not source.plaintext
-    assert run(tmp_path, "list")[1].split() == ["pi-4", "keys", str(PLACE)]
+    listed = [line.split() for line in run(tmp_path, "list")[1].splitlines()]
+    assert listed == [["pi-4", "keys", str(PLACE)], ["(this", "host)", "plain", str(Endpoints())]]
     assert given.client_secret not in run(tmp_path, "list")[1]
     assert run(tmp_path, "remove", "pi-4")[0] == 0
     assert not file.exists()
@@ -113,6 +121,31 @@ def test_a_name_is_one_collectors_and_a_collector_has_one_name(tmp_path: Path) -
     assert store.names() == ["pi-4", "second"]
 
 
+def test_a_corrected_invitation_of_the_same_collector_replaces_the_old_one(tmp_path: Path) -> None:
+    store, server = Store(tmp_path / "collectors"), KeyPair.generate()
+    store.add(invitation("unreachable", server=server).encode(), None)
+    other = Endpoints("tcp://127.0.0.1:5", "tcp://127.0.0.1:6")
+    better = invitation("renamed", place=other, server=server)
+    assert store.add(better.encode(), None) == Source(other, better.keys, "unreachable")
+    assert store.names() == ["unreachable"], "it keeps its name here"
+    store.add(invitation("x", place=other, server=server).encode(), "chosen")
+    assert store.names() == ["chosen"], "unless another is chosen"
+    store.add(invitation("neighbour").encode(), None)
+    with pytest.raises(InvalidKey, match="another collector's name"):
+        store.add(invitation("x", place=other, server=server).encode(), "neighbour")
+    assert store.names() == ["chosen", "neighbour"]
+
+
+def test_what_others_can_read_is_in_nobodys_way(tmp_path: Path) -> None:
+    store = Store(tmp_path / "collectors")
+    store.add(invitation("old").encode(), None)
+    (tmp_path / "collectors/old.collector").chmod(0o644)
+    (tmp_path / "collectors/.old.collector.draft").touch()
+    (tmp_path / "collectors/notes.txt").touch()
+    store.add(invitation("new", place=AWAY).encode(), None)
+    assert [source.label for source in store.all()] == ["new"]
+
+
 def test_a_key_that_others_can_read_is_not_used(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -138,13 +171,82 @@ def test_which_links_others_can_listen_on(events: str, plaintext: bool) -> None:
     assert Source(Endpoints(events, "ipc:///run/y")).plaintext is plaintext
 
 
-def test_without_any_it_is_this_hosts_own(tmp_path: Path) -> None:
+LOCAL = Source(Endpoints(), local=True)
+
+
+def test_this_hosts_own_is_followed_beside_the_others_unless_it_is_switched_off(
+    tmp_path: Path,
+) -> None:
     given = {"data_dir": str(tmp_path)}
-    assert to_follow(config(**given)) == [Source(Endpoints())]
-    assert to_follow(config(**given, collector=[str(PLACE)])) == [Source(PLACE)]
+    assert to_follow(config(**given)) == [LOCAL]
+    assert to_follow(config(**given, collector=[str(PLACE)])) == [Source(PLACE), LOCAL]
     added = Store(tmp_path / "collectors").add(invitation().encode(), "x")
-    assert to_follow(config(**given)) == [added]
-    assert to_follow(config(**given, collector=[str(PLACE)])) == [added], "once, with its keys"
+    assert to_follow(config(**given)) == [added, LOCAL]
+    both = config(**given, collector=[str(PLACE)])
+    assert to_follow(both) == [added, LOCAL], "once, with its keys"
+    assert to_follow(config(**given, local=False)) == [added]
+    Store(tmp_path / "collectors").remove("x")
+    assert to_follow(config(**given, local=False)) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "is_own"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("[::1]", True),
+        ("localhost", True),
+        (socket.gethostname(), True),
+        (f"{socket.gethostname()}.local", True),
+        ("192.0.2.1", False),
+        ("[2001:db8::1]", False),
+        ("pi.example", False),
+    ],
+)
+def test_this_hosts_own_is_not_followed_twice(tmp_path: Path, host: str, is_own: bool) -> None:
+    place = f"tcp://{host}:8087,tcp://{host}:8088"
+    given = to_follow(config(data_dir=str(tmp_path), collector=[place]))
+    assert [source.local for source in given] == [False] + [True] * (not is_own)
+    elsewhere = f"tcp://{host}:18087,tcp://{host}:18088"
+    given = to_follow(config(data_dir=str(tmp_path), collector=[elsewhere]))
+    assert [source.local for source in given] == [False, True]
+
+
+def test_no_invitation_is_asked_for_rather_than_shown_to_everybody(tmp_path: Path) -> None:
+    given = invitation()
+    assert run(tmp_path, "add", stdin=f"{given.encode()}\n")[0] == 0
+    assert Store(tmp_path / "data/collectors").read("pi-4").keys == given.keys
+    status, said = run(tmp_path, "add")
+    assert (status, said.count("\n")) == (2, 1)
+    assert "no invitation was given" in said
+    here, there = os.openpty()
+    config_file, data = str(tmp_path / "none.toml"), str(tmp_path / "second")
+    with subprocess.Popen(
+        [sys.executable, "-m", "health_webui", "add", "--config", config_file, "--data-dir", data],
+        env=environment(), stdin=there, stdout=there, stderr=there, start_new_session=True,
+    ) as asked:  # fmt: skip
+        os.close(there)
+        shown = b""
+        while b"and Enter: " not in shown:
+            shown += os.read(here, 4096)
+        os.write(here, f"{given.encode()}\n".encode())
+        with suppress(OSError):  # the end of a terminal's other side
+            while part := os.read(here, 4096):
+                shown += part
+        os.close(here)
+        assert asked.wait(20) == 0
+    assert b"pi-4 is followed from now on" in shown
+    assert given.encode().encode() not in shown
+    assert Store(tmp_path / "second/collectors").read("pi-4").keys == given.keys
+
+
+def test_what_may_not_be_read_is_not_listed_wrongly(tmp_path: Path) -> None:
+    run(tmp_path, "add", invitation().encode())
+    (tmp_path / "data/collectors").rename(tmp_path / "data/elsewhere")
+    (tmp_path / "data/collectors").touch()  # what root, who runs this, may not list either
+    status, said = run(tmp_path, "list")
+    assert (status, said.count("\n")) == (2, 1)
+    assert "data/collectors: Not a directory" in said
 
 
 def test_a_running_process_follows_what_is_added_until_it_is_removed(tmp_path: Path) -> None:
@@ -170,13 +272,61 @@ def test_a_running_process_follows_what_is_added_until_it_is_removed(tmp_path: P
         ]
 
 
+def test_add_finds_out_by_which_of_its_addresses_a_collector_answers(tmp_path: Path) -> None:
+    """First a name that leads nowhere, then where it is."""
+    port = lambda endpoint: endpoint.rpartition(":")[2]  # noqa: E731
+    data = ("--data-dir", str(tmp_path / "data"))
+    with start_collector(tmp_path, env=KEYED) as collector:
+        token = command(tmp_path, collector, "invite", "web")
+        places = [f"tcp://nowhere.invalid:{port(e)}" for e in (collector.events, collector.state)]
+        moved = replace(
+            Invitation.decode(token), events=places[0], state=places[1],
+            addresses=("127.0.0.1",),
+        )  # fmt: skip
+        (tmp_path / "none.toml").write_text("local = false\n")
+        with start_webui(tmp_path, args=(*data, "--no-local")) as webui:
+            page = lambda: unescape(Client(webui.url).ask("/").body.decode())  # noqa: E731
+            # As an older program stores it, which did not try: the process finds out by itself.
+            Store(tmp_path / "data/collectors").add(moved.encode(), None)
+            wait_for(lambda: 'data-link="live"' in page(), timeout=30)
+            assert run(tmp_path, "add", stdin=moved.encode()) == (
+                0,
+                f"alpha is followed from now on ({collector.events}).\n"
+                f"It answers: host alpha, version {VERSION}.\n",
+            )
+            kept = Store(tmp_path / "data/collectors").read("alpha")
+            assert kept.endpoints == Endpoints(collector.events, collector.state)
+            assert len(kept.places) == 2
+            wait_for(lambda: 'data-link="live"' in page())
+        command(tmp_path, collector, "revoke", "web")
+        said = run(tmp_path, "add", stdin=token)[1]
+        assert "It does not answer yet" in said
+        assert "the collector does not allow this key: `health-collectord invite` there" in said
+        said = run(tmp_path, "add", f"{collector.events},{collector.state}", "--name", "p")[1]
+        assert "followed already, as 'alpha'" in said
+
+
+def test_a_name_that_leads_nowhere_is_told_with_the_remedy(tmp_path: Path) -> None:
+    nowhere = "tcp://nowhere.invalid:8087,tcp://nowhere.invalid:8088"
+    said = run(tmp_path, "add", nowhere)[1]
+    assert "the name nowhere.invalid leads nowhere" in said
+    assert "invite NAME --replace --address ADDRESS" in said
+    with start_webui(tmp_path, args=("--data-dir", str(tmp_path / "data"))) as webui:
+        page = lambda: Client(webui.url).ask("/").body.decode()  # noqa: E731
+        wait_for(lambda: "The name nowhere.invalid leads nowhere: the machine" in page())
+        assert 'data-cause="unresolved"' in page()
+
+
+KEYED = {"HEALTH_COLLECTORD_REQUIRE_KEYS": "true", "HEALTH_COLLECTORD_HOST_ID": "alpha"}
+
+
 def command(tmp_path: Path, collector: Running, *words: str) -> str:
     """What a collector's command prints, of one that asks for keys."""
     where = ("--events", collector.events, "--state", collector.state)
     files = ("--data-dir", str(tmp_path / "data"), "--config", "none.toml")
     return subprocess.run(
         [sys.executable, "-m", "health_collectord", *words, *where, *files],
-        cwd=tmp_path, env=environment({"HEALTH_COLLECTORD_REQUIRE_KEYS": "true"}),
+        cwd=tmp_path, env=environment(KEYED),
         capture_output=True, text=True, timeout=20, check=True,
     ).stdout  # fmt: skip
 

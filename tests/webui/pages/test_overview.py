@@ -20,7 +20,7 @@ def fleet(*followers: Follower) -> Fleet:
     made = Fleet([])
     for number, each in enumerate(followers):
         each.key = f"key{number}"
-    made.followers = followers
+    made.all = followers
     return made
 
 
@@ -139,7 +139,7 @@ def test_the_page_changes_with_hosts_and_columns_and_with_nothing_else() -> None
         second.catalogue, metrics=second.catalogue.metrics[1:], fingerprint="other"
     )
     assert made.page == page, "another host has that column"
-    both.followers = (second,)
+    both.all = (second,)
     assert made.page != page
 
 

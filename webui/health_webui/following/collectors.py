@@ -6,7 +6,9 @@ the invitation as it was pasted has the key in it.
 
 import logging
 import re
-from dataclasses import dataclass
+import socket
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,7 +22,7 @@ from health_wire.keys import (
     write_private,
 )
 
-from health_webui.config import Config, Endpoints, is_loopback
+from health_webui.config import Config, Endpoints, address, is_loopback
 
 _SUFFIX = ".collector"
 _LOG = logging.getLogger(__name__)
@@ -30,19 +32,32 @@ _LOG = logging.getLogger(__name__)
 class Source:
     """A collector to follow. `label` is its name here, empty where it stands in the configuration.
 
-    Without `keys` it is followed in plain text.
+    Without `keys` it is followed in plain text. `others` are further places where the same one may
+    be had. `local`: it is this host's own, which nobody has asked for.
     """
 
     endpoints: Endpoints
     keys: ClientKeys | None = None
     label: str = ""
+    others: tuple[Endpoints, ...] = ()
+    local: bool = False
+
+    @property
+    def places(self) -> tuple[Endpoints, ...]:
+        """Where it may be had, in the order in which to try."""
+        return (self.endpoints, *self.others)
+
+    @property
+    def identity(self) -> str:
+        """Tells it from others: its key where it has one, wherever it listens; else the place."""
+        return self.keys.server_public if self.keys else str(self.endpoints)
 
     @property
     def plaintext(self) -> bool:
         """Whether what it says crosses a network that others may read and write on."""
-        found = map(urlsplit, (self.endpoints.events, self.endpoints.state))
         return self.keys is None and not all(
-            part.scheme == "ipc" or is_loopback(part.hostname or "") for part in found
+            endpoint.startswith("ipc:") or is_loopback(host_of(endpoint))
+            for endpoint in (self.endpoints.events, self.endpoints.state)
         )
 
 
@@ -78,7 +93,7 @@ class Store:
         """
         file = self._file(name)
         try:
-            return _parse(read_private(file), name)
+            return replace(parse(read_private(file)), label=name)
         except FileNotFoundError:
             raise InvalidKey(f"no collector of the name {name!r} was added") from None
 
@@ -96,21 +111,37 @@ class Store:
         return found
 
     def add(self, text: str, name: str | None) -> Source:
-        """Stores an invitation, or ``EVENTS,STATE``; one of the same name and place is replaced.
+        """Stores an invitation, or ``EVENTS,STATE``, in place of an older one of that collector.
+
+        It is the same one if its key is, or, where it has none or a new one, its name and place.
 
         Raises:
             InvalidKey: it is none, or the name is another collector's.
         """
-        parsed = _parse(text, "")
-        label = check_name(name) if name else _name_for(text, parsed)
-        if label in self.names() and self.read(label).endpoints != parsed.endpoints:
+        parsed = parse(text)
+        known = {other: self._read_or_none(other) for other in self.names()}
+        older = [n for n, s in known.items() if s and s.identity == parsed.identity]
+        label = check_name(name) if name else older[0] if older else _name_for(text, parsed)
+        there = known.get(label)
+        if there and label not in older and there.endpoints != parsed.endpoints:
             raise InvalidKey(f"{label!r} is another collector's name here: choose one with --name")
-        for other in self.names():
-            if other != label and self.read(other).endpoints == parsed.endpoints:
+        for other, source in known.items():
+            taken = source and source.endpoints == parsed.endpoints
+            if taken and other != label and other not in older:
                 raise InvalidKey(f"that collector is followed already, as {other!r}")
         make_private_directory(self._directory)
         write_private(self._file(label), f"{text.strip()}\n", replace=True)
-        return _parse(text, label)
+        for other in older:
+            if other != label:
+                self.remove(other)
+        return replace(parsed, label=label)
+
+    def _read_or_none(self, name: str) -> Source | None:
+        """What cannot be used is in nobody's way."""
+        try:
+            return self.read(name)
+        except InvalidKey:
+            return None
 
     def remove(self, name: str) -> None:
         """Forgets one, with its key.
@@ -129,18 +160,31 @@ class Store:
         return self._directory / f"{check_name(name)}{_SUFFIX}"
 
 
-def _parse(text: str, label: str) -> Source:
+def parse(text: str) -> Source:
+    """What an invitation, or ``EVENTS,STATE``, leads to.
+
+    Raises:
+        InvalidKey: it is neither.
+    """
     if "," in text:
         try:
-            return Source(Endpoints.parse(text.strip()), None, label)
+            return Source(Endpoints.parse(text.strip()))
         except ValueError as error:
             raise InvalidKey(str(error)) from None
     invitation = Invitation.decode(text)
-    return Source(Endpoints(invitation.events, invitation.state), invitation.keys, label)
+    first, *others = (Endpoints(*place) for place in invitation.places)
+    return Source(first, invitation.keys, others=tuple(others))
+
+
+def led_by(text: str, place: Endpoints) -> str:
+    """The same text with the place where the collector was found in front."""
+    if "," in text:
+        return text
+    return Invitation.decode(text).led_by((place.events, place.state)).encode()
 
 
 def _name_for(text: str, source: Source) -> str:
-    given = urlsplit(source.endpoints.events).hostname or "local"
+    given = host_of(source.endpoints.events) or "local"
     if source.keys is not None:
         given = Invitation.decode(text).name
     return check_name(re.sub(r"[^A-Za-z0-9._-]+", "-", given).lstrip("._-")[:63] or "collector")
@@ -151,7 +195,39 @@ def store(config: Config) -> Store:
 
 
 def to_follow(config: Config) -> list[Source]:
-    """All collectors to follow; this host's own where nothing says otherwise."""
-    added = {source.endpoints: source for source in store(config).all()}
-    configured = {endpoints: Source(endpoints) for endpoints in config.collector}
-    return list((configured | added).values()) or [Source(Endpoints())]
+    """All collectors to follow, each once: configured, added, and this host's own."""
+    added = {source.identity: source for source in store(config).all()}
+    taken = {place for source in added.values() for place in source.places}
+    configured = [Source(place) for place in config.collector if place not in taken]
+    found = [*configured, *added.values()]
+    if config.local and not any(_is_own(place) for source in found for place in source.places):
+        found.append(Source(Endpoints(), local=True))
+    return found
+
+
+def _is_own(place: Endpoints) -> bool:
+    """Whether that is where this host's own collector listens if nobody has changed its ports."""
+    default = Endpoints()
+    return all(
+        given.rpartition(":")[2] == own.rpartition(":")[2] and _is_this_host(host_of(given))
+        for given, own in ((place.events, default.events), (place.state, default.state))
+    )
+
+
+def host_of(endpoint: str) -> str:
+    """The name or address in it, empty where it has none."""
+    return urlsplit(endpoint).hostname or ""
+
+
+def _is_this_host(name: str) -> bool:
+    """Whether that leads here; asks nobody else for it."""
+    own = socket.gethostname().lower()
+    if is_loopback(name) or name in (own, f"{own}.local"):
+        return True
+    try:
+        family = socket.AF_INET6 if address(name).version == 6 else socket.AF_INET
+        with closing(socket.socket(family, socket.SOCK_DGRAM)) as probe:
+            probe.bind((name, 0))  # which works for addresses of this host alone
+    except (OSError, ValueError):
+        return False
+    return True

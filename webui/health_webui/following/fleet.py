@@ -15,12 +15,15 @@ from health_wire import CollectorClient, tree
 
 from health_webui import verdict
 from health_webui.following.catalogue import Catalogue
-from health_webui.following.collectors import Source
+from health_webui.following.collectors import Source, host_of
 from health_webui.following.history import History
 from health_webui.verdict import Verdict
 from health_webui.words import words
 
 MOST_LINES = 64  # of a chart of rows
+# A little more than what a client gives a connection before it makes a new one.
+_TRY_SECONDS = 3.2
+_STAY_SECONDS = 30.0  # where it was heard: it may have been started anew
 
 
 class Follower:
@@ -32,6 +35,8 @@ class Follower:
         time: of the newest event, by its own clock; None until there is one.
         since: when this process began to follow it, as ISO 8601: of before that it knows nothing.
         replay: whether that event is out of a recording.
+        endpoints: where it is looked for just now, of all its places.
+        nameless: those of its places' names that lead nowhere.
         history: answers questions about its past.
     """
 
@@ -43,7 +48,10 @@ class Follower:
     ) -> None:
         self.source = source
         self.endpoints = endpoints = source.endpoints
-        self.key = hashlib.sha256(str(endpoints).encode()).hexdigest()[:12]
+        self.nameless: tuple[str, ...] = ()
+        self.key = hashlib.sha256(source.identity.encode()).hexdigest()[:12]
+        self._clock = clock
+        self._move_at = clock() + _TRY_SECONDS
         self.client = CollectorClient(
             endpoints.events, endpoints.state, context=context, clock=clock, keys=source.keys
         )
@@ -70,7 +78,31 @@ class Follower:
             return "faulty"
         if self.refused:
             return "refused"
-        return "" if self.seen else "silent" if self.client.reached else "unconnected"
+        if self.seen:
+            return ""
+        if self.client.reached:
+            return "silent"
+        return "unresolved" if self.is_nameless else "unconnected"
+
+    @property
+    def is_nameless(self) -> bool:
+        """Whether it is looked for under names alone, and none of them leads anywhere."""
+        hosts = {host_of(e) for place in self.source.places for e in (place.events, place.state)}
+        return bool(hosts) and hosts <= set(self.nameless)
+
+    def look_elsewhere(self) -> None:
+        """Goes on to the next of its places where it is silent; to be called again and again."""
+        now = self._clock()
+        if self.client.status == "live":
+            self._move_at = now + _STAY_SECONDS
+        if now < self._move_at:
+            return
+        self._move_at = now + _TRY_SECONDS
+        places = self.source.places
+        self.endpoints = places[(places.index(self.endpoints) + 1) % len(places)]
+        # Where the client connects when it next connects anew, which it does in its own time.
+        self.client.events_endpoint = self.endpoints.events
+        self.client.state_endpoint = self.endpoints.state
 
     @property
     def name(self) -> str:
@@ -171,7 +203,22 @@ class Fleet:
 
     def __init__(self, sources: Sequence[Source], context: zmq.Context[Any] | None = None) -> None:
         self._context = context
-        self.followers = tuple(Follower(source, context) for source in sources)
+        self.all = tuple(Follower(source, context) for source in sources)
+
+    @property
+    def followers(self) -> tuple[Follower, ...]:
+        """Those to show. This host's own collector, which nobody has asked for, is among them once
+        it has answered, or while there is no other; and only if no other one is the same.
+        """
+        asked = tuple(f for f in self.all if not f.source.local)
+        if len(asked) == len(self.all) or not asked:
+            return self.all
+        others = {f.client.epoch for f in asked}
+        return tuple(
+            f
+            for f in self.all
+            if not f.source.local or (f.client.epoch not in others if f.client.epoch else f.refused)
+        )
 
     def update(self, sources: Sequence[Source]) -> tuple[list[Follower], list[Follower]]:
         """Follows these from now on; who came, and who went: the caller closes their clients.
@@ -181,7 +228,7 @@ class Fleet:
         Raises:
             ValueError: an endpoint cannot be one; nothing has changed.
         """
-        kept = {f.source: f for f in self.followers if f.source in sources}
+        kept = {f.source: f for f in self.all if f.source in sources}
         came: list[Follower] = []
         try:
             for source in sources:
@@ -191,9 +238,9 @@ class Fleet:
             for follower in came:
                 follower.client.close()
             raise
-        went = [f for f in self.followers if f.source not in kept]
+        went = [f for f in self.all if f.source not in kept]
         now = kept | {f.source: f for f in came}
-        self.followers = tuple(now[source] for source in sources)
+        self.all = tuple(now[source] for source in sources)
         return came, went
 
     def find(self, name: str) -> Follower | None:
@@ -221,6 +268,9 @@ class Fleet:
             notes.append(words("note.faulty", reason=follower.client.fault))
         elif follower.refused:
             notes.append(words("note.refused", reason=follower.client.refusal))
+        if follower.client.status != "live" and follower.is_nameless:
+            names = ", ".join(follower.nameless)
+            notes.append(words("note.unresolved", names=names))
         same = _namesakes(follower, self.hosts() if hosts is None else hosts)
         if same > 1:
             notes.append(words("note.namesakes", count=same, name=follower.name))
@@ -235,5 +285,5 @@ class Fleet:
         )
 
     def close(self) -> None:
-        for follower in self.followers:
+        for follower in self.all:
             follower.client.close()

@@ -117,6 +117,7 @@ class Relay:
         if self._buffer and self._clock() >= self._due:
             self._flush()
         self._describe()
+        self._follower.look_elsewhere()
         if self._cause != self._follower.cause:
             self._cause = self._follower.cause
             self._announce()
