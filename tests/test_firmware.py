@@ -4,18 +4,20 @@ import select
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from health_collectord import firmware as module
 from health_collectord.firmware import _SIZE, Firmware, _text, request_code
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.firmware import PlayedFirmware
-from tests.running import environment
+from tests.running import environment, wait_for
 
 # Asks one question a line, and says what came of it and what it cost.
 PROGRAM = """
@@ -175,6 +177,30 @@ def test_a_firmware_that_hangs_keeps_nobody_waiting(played: PlayedFirmware) -> N
 def test_a_slow_answer_is_an_answer(played: PlayedFirmware, ask: Asker) -> None:
     played.device("vcio", "throttled=0x1", milliseconds=50)
     assert ask() == ["throttled=0x1", "/dev/vcio"]
+
+
+def test_an_answer_that_comes_too_late_is_given_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what was asked for afterwards is; the device stays open until it is closed."""
+    gate, opened = threading.Event(), []
+
+    def echo(fd: int, message: bytes) -> bytes:
+        opened.append(fd)
+        assert gate.wait(20)
+        return message[:4] + struct.pack("=I", 0x80000000) + message[8:]
+
+    monkeypatch.setattr(module, "_libc_ioctl", lambda: echo)
+    firmware = Firmware(("/dev/null",), timeout=0.01)
+    with pytest.raises(TimeoutError):
+        firmware.ask("one")
+    gate.set()
+    line = firmware._line
+    assert line is not None
+    wait_for(lambda: not line.answers.empty())
+    firmware._timeout = 20.0
+    assert [firmware.ask("two"), firmware.ask("three")] == ["two", "three"]
+    assert len(set(opened)) == 1
+    firmware.close()
+    wait_for(lambda: line._fd < 0)
 
 
 def test_what_is_no_device_is_an_error(tmp_path: Path) -> None:
