@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -135,3 +136,17 @@ def test_a_full_disk_is_said_and_survived(tmp_path: Path, small_disk: Path) -> N
     log = records(tmp_path / "data")
     assert [record["seq"] for record in log] == list(range(1, len(log) + 1))
     assert log[-1]["name"] == "runtime.shutdown"
+
+
+def test_a_removed_folder_is_told_within_ten_seconds_and_begun_anew(tmp_path: Path) -> None:
+    with start_collector(tmp_path, "--interval", "0.2") as collector:
+        wait_for(lambda: files(tmp_path), timeout=10)
+        shutil.rmtree(tmp_path / "data/history")
+        wait_for(lambda: files(tmp_path), "nothing was begun anew", timeout=12)
+        assert "was removed while recording" in collector.stderr
+    log = [json.loads(line) for line in files(tmp_path)[0].read_text().splitlines()]
+    names = [record["name"] for record in log]
+    assert "collector.sink.degraded" in names
+    [recovered] = [record for record in log if record["name"] == "collector.sink.recovered"]
+    assert recovered["data"]["lost"] > 0
+    assert log[0]["seq"] == recovered["data"]["lost"] + 1, "what was lost, and no more"

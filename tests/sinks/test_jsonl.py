@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -207,3 +208,30 @@ def test_a_record_is_put_where_its_own_time_falls(tmp_path: Path) -> None:
     assert sink.write([record(0, 1), record(1, 2), record(600, 3)]) == 2
     sink.close()
     assert (START + timedelta(seconds=600)).strftime("%H-%M") == "12-10"
+
+
+def test_a_removed_folder_is_noticed_told_and_begun_anew(tmp_path: Path) -> None:
+    sink = JsonlSink(tmp_path / "history")
+    write_all(sink, record(5, 1), record(6, 2))
+    shutil.rmtree(tmp_path / "history")
+    with pytest.raises(FileNotFoundError, match="removed while recording") as caught:
+        sink.write([record(7, 3)])
+    assert caught.value.filename == str(tmp_path / "history/2026-01-01/12-00-05.jsonl")
+    assert sink._lost == 2
+    write_all(sink, record(7, 3))
+    sink.close()
+    assert contents(tmp_path / "history") == [3]
+
+
+def test_a_file_in_the_place_of_its_own_is_left_alone(tmp_path: Path) -> None:
+    sink = JsonlSink(tmp_path)
+    write_all(sink, record(5, 1))
+    path = tmp_path / names(tmp_path)[0]
+    path.unlink()
+    path.write_text("a stranger's")
+    with pytest.raises(FileNotFoundError):
+        sink.write([record(6, 2)])
+    write_all(sink, record(6, 2))
+    sink.close()
+    assert path.read_text() == "a stranger's"
+    assert names(tmp_path) == ["2026-01-01/12-00-05.jsonl", "2026-01-01/12-00-06.jsonl"]

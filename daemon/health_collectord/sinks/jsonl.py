@@ -1,5 +1,6 @@
 """Events in files: ``DATA_DIR/history/YYYY-MM-DD/HH-MM-SS.jsonl``."""
 
+import errno
 import os
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -31,9 +32,10 @@ class JsonlSink(QueuedSink):
         self._segment: int | None = None
         self._fd = -1
         self._path = directory
-        self._size = 0
+        self._size = self._lines = 0
 
     def write(self, batch: list[Record]) -> int:
+        self._notice_removal()
         segment = self._segment_of(batch[0][0])
         lines = [line for _, line in takewhile(lambda r: self._segment_of(r[0]) == segment, batch)]
         if segment != self._segment or self._fd < 0:
@@ -47,12 +49,28 @@ class JsonlSink(QueuedSink):
             self._take_back()
             raise OSError(error.errno, error.strerror, str(self._path)) from None
         self._size += size
+        self._lines += len(lines)
         return len(lines)
 
     def close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+    def _notice_removal(self) -> None:
+        """Where somebody has removed the file, writing would go on into nothing.
+
+        Raises:
+            FileNotFoundError: it is so; the next write begins anew.
+        """
+        if self._fd < 0:
+            return
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if os.path.samestat(os.stat(self._path), os.fstat(self._fd)):
+                return
+        self.close()
+        self.count_lost(self._lines)
+        raise FileNotFoundError(errno.ENOENT, "was removed while recording", str(self._path))
 
     def _segment_of(self, time: datetime) -> int:
         return int(time.timestamp() // self._seconds)
@@ -73,7 +91,7 @@ class JsonlSink(QueuedSink):
                 first += timedelta(seconds=1)
                 continue
             break
-        self._path, self._segment, self._size = path, segment, 0
+        self._path, self._segment, self._size, self._lines = path, segment, 0, 0
 
     def _take_back(self) -> None:
         """Cuts off a line that was written in part; where even that fails, starts a new file."""

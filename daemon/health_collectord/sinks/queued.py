@@ -66,6 +66,10 @@ class QueuedSink(EventSinkProtocol, ABC):
         """What is written of an event; None for one that this sink leaves out."""
         return evt.record
 
+    def count_lost(self, records: int) -> None:
+        """So many that were written are there no more; the next recovery tells."""
+        self._lost += records
+
     def close(self) -> None:
         """Releases what `write` holds; called by the writer thread when it ends."""
 
