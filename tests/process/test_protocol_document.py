@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -324,3 +325,47 @@ def test_requests_cost_bounded_memory(collector: Running) -> None:
         client.refused("get", path="x" * 60_000)
     assert resident() - before < 4096, "kibibytes"
     client.close()
+
+
+@pytest.fixture
+def dealer(collector: Running) -> Iterator[zmq.Socket[bytes]]:
+    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+        socket.linger = 0
+        socket.rcvtimeo = 10_000
+        socket.connect(collector.state)
+        yield socket
+
+
+PING = b'{"op":"ping","id":1}'
+
+
+def test_a_dealer_sends_a_delimiter_and_without_one_is_not_heard(
+    dealer: zmq.Socket[bytes],
+) -> None:
+    dealer.send(PING)
+    dealer.send_multipart([b"", PING.replace(b"1", b"2")])
+    empty, reply = dealer.recv_multipart()
+    assert empty == b""
+    assert strictly(reply)["id"] == 2
+
+
+def test_a_client_may_have_several_requests_under_way(dealer: zmq.Socket[bytes]) -> None:
+    for number in range(9):
+        dealer.send_multipart([b"", json.dumps({"op": "ping", "id": number}).encode()])
+    replies = [strictly(dealer.recv_multipart()[1]) for _ in range(9)]
+    assert {reply["id"] for reply in replies} == set(range(9))
+
+
+def test_a_frame_that_is_too_long_ends_the_connection_without_a_reply(
+    dealer: zmq.Socket[bytes],
+) -> None:
+    dealer.send_multipart([b"", PING])
+    assert strictly(dealer.recv_multipart()[1])["id"] == 1
+    dealer.send_multipart([b"", b'{"op":"ping","id":"' + b"x" * 65536 + b'"}'])
+    dealer.rcvtimeo = 200
+    for number in range(50):  # what is sent before the new connection stands may be lost
+        dealer.send_multipart([b"", json.dumps({"op": "ping", "id": number}).encode()])
+        with suppress(zmq.Again):
+            assert strictly(dealer.recv_multipart()[1])["id"] <= number
+            return
+    raise AssertionError("it did not connect anew")

@@ -49,6 +49,8 @@ class Operations:
             if len(frames[0]) > protocol.MAX_REQUEST_BYTES:
                 raise ProtocolError(protocol.TOO_LARGE, "a request has at most 64 KiB")
             request = protocol.decode_object(frames[0])
+            if "v" in request and (request["v"] != protocol.VERSION or request["v"] is True):
+                raise ProtocolError(BAD_REQUEST, f"'v' must be {protocol.VERSION}")
             seq, state = self.store.snapshot()
             head: dict[str, Any] = {
                 "ok": True,
@@ -127,6 +129,8 @@ class Operations:
             raise ProtocolError(BAD_REQUEST, f"'points' must be 1 to {protocol.MAX_POINTS}")
         start = _time(request, "start")
         end = _time(request, "end")
+        if start is not None and end is not None and start > end:
+            raise ProtocolError(BAD_REQUEST, "'start' is after 'end'")
         series, resolution = {}, None
         for name in names:
             try:
@@ -165,7 +169,7 @@ assert tuple(_OPS) == protocol.OPS
 
 def _only(request: dict[str, Any], *members: str) -> None:
     """A member that an op does not know is a misspelling: say so instead of ignoring it."""
-    unknown = request.keys() - {"op", "id", *members}
+    unknown = request.keys() - {"op", "id", "v", *members}
     if unknown:
         takes = ", ".join(repr(m) for m in members) or "none"
         raise ProtocolError(
