@@ -3,8 +3,9 @@
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from struct import Struct
-from typing import Any
+from typing import Any, BinaryIO
 
 from health_archive import shapes
 from health_archive.numbers import DamagedSegment, Reader, Writer
@@ -66,9 +67,13 @@ class Damage:
 
 def encode(text: bytes) -> bytes:
     """A segment's lines as columns. Any bytes come back the same by `decode`."""
-    parts = [_sealed(_FILE.pack(MAGIC, VERSION, 0, len(text)))]
-    parts += [_encode_block(block) for block in _blocks_of(text)]
-    return b"".join(parts)
+    return b"".join(encode_file(BytesIO(text), len(text)))
+
+
+def encode_file(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """The same, piece by piece, of so many bytes that are read from a file (or fewer: it ends)."""
+    yield _sealed(_FILE.pack(MAGIC, VERSION, 0, size))
+    yield from map(_encode_block, _blocks_of(file, size))
 
 
 def decode(segment: bytes, limit: int = 1 << 30) -> bytes:
@@ -210,17 +215,17 @@ def _inflate(packed: bytes, size: int) -> bytes:
     return content
 
 
-def _blocks_of(text: bytes) -> Iterator[bytes]:
+def _blocks_of(file: BinaryIO, left: int) -> Iterator[bytes]:
     """Parts of about the same size, cut after a newline if there is one."""
-    count = -(-len(text) // BLOCK_SIZE)
-    at = 0
-    while at < len(text):
-        end = at + -(-(len(text) - at) // count)
-        if count > 1:
-            end = text.rfind(b"\n", at, end) + 1 or end
-        yield text[at:end]
-        at = end
-        count = max(count - 1, -(-(len(text) - at) // BLOCK_SIZE))
+    rest = b""
+    while left:
+        count = -(-left // BLOCK_SIZE)
+        size = -(-left // count)
+        block = rest + file.read(size - len(rest))
+        end = block.rfind(b"\n", 0, size) + 1 if count > 1 else size
+        yield block[: end or size]
+        rest = block[end or size :]
+        left -= end or size
 
 
 def _sealed(header: bytes) -> bytes:
