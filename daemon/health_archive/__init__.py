@@ -4,22 +4,25 @@ Used by whoever records, and by whoever is asked about what was. The standard li
 `health_wire.tree`.
 """
 
+from health_archive.black_box import BlackBox, read_black_box
 from health_archive.checkpoints import Checkpoint, Moment, catalogue_id, read_checkpoint, state_at
 from health_archive.columns import Block, Damage, Extent, decode, encode, read
 from health_archive.lines import Heading, Headings, Record, parse
 from health_archive.numbers import DamagedSegment
+from health_archive.recovery import Recovered, recover
 from health_archive.segments import (
     Segment,
     SegmentError,
-    end,
-    find,
-    remove,
+    end_segment,
+    find_segment,
+    list_segments,
+    remove_segment,
     remove_text,
-    segments,
-    tidy,
+    tidy_folder,
 )
 
 __all__ = [
+    "BlackBox",
     "Block",
     "Checkpoint",
     "Damage",
@@ -29,19 +32,22 @@ __all__ = [
     "Headings",
     "Moment",
     "Record",
+    "Recovered",
     "Segment",
     "SegmentError",
     "catalogue_id",
     "decode",
     "encode",
-    "end",
-    "find",
+    "end_segment",
+    "find_segment",
+    "list_segments",
     "parse",
     "read",
+    "read_black_box",
     "read_checkpoint",
-    "remove",
+    "recover",
+    "remove_segment",
     "remove_text",
-    "segments",
     "state_at",
-    "tidy",
+    "tidy_folder",
 ]

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from struct import Struct
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from health_archive import shapes
+from health_archive.frames import CRC, inflate, sealed, unsealed
 from health_archive.numbers import DamagedSegment, Reader, Writer
 
 MAGIC = b"\x89EVENTS\n"
@@ -18,9 +19,8 @@ _TEXT, _COLUMNS = 0, 1
 _LEVEL = 6
 _FILE = Struct("<8sHHQ")  # magic, version, 0, size of the text
 _BLOCK = Struct("<4sBIIIIqqQQI")
-_CRC = Struct("<I")
-FILE_HEADER_SIZE = _FILE.size + _CRC.size
-_BLOCK_HEADER_SIZE = _BLOCK.size + _CRC.size
+FILE_HEADER_SIZE = _FILE.size + CRC.size
+_BLOCK_HEADER_SIZE = _BLOCK.size + CRC.size
 
 
 @dataclass(slots=True, frozen=True)
@@ -72,7 +72,7 @@ def encode(text: bytes) -> bytes:
 
 def encode_file(file: BinaryIO, size: int) -> Iterator[bytes]:
     """The same, piece by piece, of so many bytes that are read from a file (or fewer: it ends)."""
-    yield _sealed(_FILE.pack(MAGIC, VERSION, 0, size))
+    yield sealed(_FILE.pack(MAGIC, VERSION, 0, size))
     yield from map(_encode_block, _blocks_of(file, size))
 
 
@@ -110,7 +110,7 @@ def text_size(segment: bytes) -> int:
     """
     if not segment.startswith(MAGIC):
         raise DamagedSegment("not a segment as columns: it does not begin like one")
-    header = _unsealed(segment, 0, _FILE)
+    header = unsealed(segment, 0, _FILE)
     if header is None:
         raise DamagedSegment("the file's header is damaged")
     _, version, _, size = header
@@ -169,7 +169,7 @@ def _encode_block(text: bytes) -> bytes:
         _MARK, method, len(packed), len(content), len(text), len(lines),
         times[0], times[-1], seqs[0], seqs[-1], zlib.crc32(text),
     )  # fmt: skip
-    return _sealed(header) + packed
+    return sealed(header) + packed
 
 
 def _decode_block(packed: bytes, header: _Header, at: int) -> Block | Damage:
@@ -186,7 +186,7 @@ def _decode_block(packed: bytes, header: _Header, at: int) -> Block | Damage:
 def _text_of(packed: bytes, header: _Header) -> bytes:
     if header.size > BLOCK_SIZE or header.content > _most_content(header.size):
         raise DamagedSegment(f"a block of {header.size} bytes of text in {header.content}")
-    content = _inflate(packed, header.content)
+    content = inflate(packed, header.content)
     if header.method == _TEXT:
         text = content
     elif header.method == _COLUMNS:
@@ -204,17 +204,6 @@ def _most_content(size: int) -> int:
     return 8 * size + 1024
 
 
-def _inflate(packed: bytes, size: int) -> bytes:
-    inflater = zlib.decompressobj()
-    try:
-        content = inflater.decompress(packed, size + 1)
-    except zlib.error as error:
-        raise DamagedSegment(f"a block that cannot be inflated: {error}") from None
-    if len(content) != size or not inflater.eof or inflater.unused_data:
-        raise DamagedSegment("a block that inflates to another size than it says")
-    return content
-
-
 def _blocks_of(file: BinaryIO, left: int) -> Iterator[bytes]:
     """Parts of about the same size, cut after a newline if there is one."""
     rest = b""
@@ -228,20 +217,8 @@ def _blocks_of(file: BinaryIO, left: int) -> Iterator[bytes]:
         left -= end or size
 
 
-def _sealed(header: bytes) -> bytes:
-    return header + _CRC.pack(zlib.crc32(header))
-
-
-def _unsealed(data: bytes, at: int, form: Struct) -> tuple[Any, ...] | None:
-    """What a header holds, or None where none is whole."""
-    header = data[at : at + form.size + _CRC.size]
-    if len(header) < form.size + _CRC.size or _sealed(header[: form.size]) != header:
-        return None
-    return form.unpack_from(header)
-
-
 def _block_header(segment: bytes, at: int) -> _Header | None:
-    found = _unsealed(segment, at, _BLOCK)
+    found = unsealed(segment, at, _BLOCK)
     if found is None or found[0] != _MARK:
         return None
     _, method, packed, content, size, lines, *extent, crc = found

@@ -90,6 +90,19 @@ class Headings:
         return Heading(time, name, int(end[1]), line)
 
 
+def whole_lines(text: bytes) -> list[bytes]:
+    """The lines of a text that ends with one, each with its newline."""
+    lines = text.split(b"\n")
+    lines.pop()
+    return [line + b"\n" for line in lines]
+
+
+def seq_of(line: bytes) -> int | None:
+    """The place in the order of one of the collector's own lines, None where it has none."""
+    end = _END.search(line, max(len(line) - 30, 0))
+    return int(end[1]) if end else None
+
+
 def milliseconds(time: datetime) -> int:
     """Since 1970, of a time that knows its zone."""
     return (time - _EPOCH) // _MILLISECOND

@@ -3,7 +3,7 @@
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from health_archive import columns
 from health_archive.columns import Block, Damage
+from health_archive.lines import whole_lines
 from health_archive.numbers import DamagedSegment
 
 TEXT, COLUMNS = ".jsonl", ".events"
@@ -79,9 +80,7 @@ class Segment:
             if isinstance(part, Damage):
                 yield part
             else:
-                lines = part.split(b"\n")
-                lines.pop()
-                yield from [line + b"\n" for line in lines]
+                yield from whole_lines(part)
 
     def _read(self) -> Iterator[bytes | Damage]:
         try:
@@ -135,7 +134,7 @@ def _whole_lines(parts: Iterator[bytes | Damage]) -> Iterator[bytes | Damage]:
         yield Damage(offset - len(rest), len(rest), "the last line is cut off")
 
 
-def segments(folder: Path) -> list[Segment]:
+def list_segments(folder: Path) -> list[Segment]:
     """All segments of a folder, the oldest first; what is not ours is passed over.
 
     Ours are regular files with our names, in folders with a day's name, neither of them a link.
@@ -156,39 +155,57 @@ def segments(folder: Path) -> list[Segment]:
     ]
 
 
-def find(folder: Path, name: str) -> Segment | None:
+def find_segment(folder: Path, name: str) -> Segment | None:
     """A segment by its name, as it is now; None where there is none."""
-    if not _is_name(name):
+    if not is_name(name):
         return None
     segment = Segment(folder, name)
     found = replace(segment, text=_size(segment.text_path), columns=_size(segment.columns_path))
     return found if found.text is not None or found.columns is not None else None
 
 
-def end(segment: Segment) -> Segment:
+def end_segment(segment: Segment) -> Segment:
     """Writes a segment's columns beside its text, which stays; whole and verified, or not at all.
 
     Raises:
         SegmentError: its text changes meanwhile, or does not come back the same.
         OSError: it cannot be read or written.
     """
-    new = segment.columns_path.with_name(f".{segment.columns_path.name}.new")
     with segment.text_path.open("rb") as text:
         size = os.fstat(text.fileno()).st_size
-        try:
-            with open(new, "wb", opener=_private) as file:
-                for piece in columns.encode_file(text, size):
-                    file.write(piece)
-                file.flush()
-                os.fsync(file.fileno())
-            _verify(segment, new, text)
-            new.rename(segment.columns_path)
-        except BaseException:
-            with suppress(OSError):
-                new.unlink(missing_ok=True)
-            raise
-    sync_folder(segment.columns_path.parent)
+        pieces = columns.encode_file(text, size)
+        write_whole(segment.columns_path, pieces, lambda new: _verify(segment, new, text))
     return replace(segment, text=size, columns=_size(segment.columns_path))
+
+
+def write_whole(
+    path: Path, pieces: Iterable[bytes], verify: Callable[[Path], None] = lambda _: None
+) -> None:
+    """Puts a file in a place, or in another's: all of it, and lasting, or nothing.
+
+    Args:
+        path: the place.
+        pieces: the file's content.
+        verify: looks at what was written, and raises where it is not right.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    new = path.with_name(f".{path.name}.new")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with open(new, "wb", opener=_private) as file:
+            for piece in pieces:
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        verify(new)
+        new.rename(path)
+    except BaseException:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
 
 
 def _verify(segment: Segment, written: Path, text: BinaryIO) -> None:
@@ -207,7 +224,7 @@ def remove_text(segment: Segment) -> Segment:
     """Removes the text of a segment, once more making sure that its columns give the same.
 
     Raises:
-        SegmentError: they do not; the text stays. `end` writes them anew.
+        SegmentError: they do not; the text stays. `end_segment` writes them anew.
         OSError: one of them cannot be read, or the text not be removed.
     """
     with segment.text_path.open("rb") as text:
@@ -216,7 +233,7 @@ def remove_text(segment: Segment) -> Segment:
     return replace(segment, text=None)
 
 
-def remove(segment: Segment) -> None:
+def remove_segment(segment: Segment) -> None:
     """Removes all of a segment, and its day's folder where nothing else is in it.
 
     Raises:
@@ -228,11 +245,11 @@ def remove(segment: Segment) -> None:
         segment.text_path.parent.rmdir()
 
 
-def tidy(folder: Path) -> None:
+def tidy_folder(folder: Path) -> None:
     """Removes what was left half written when the machine or the collector died.
 
     Raises:
-        OSError: as `segments`, or such a file cannot be removed.
+        OSError: as `list_segments`, or such a file cannot be removed.
     """
     for day, entry in list(_entries(folder, _UNFINISHED)):
         (folder / day / entry.name).unlink(missing_ok=True)
@@ -270,7 +287,8 @@ def _is_day(name: str) -> bool:
         return False
 
 
-def _is_name(name: str) -> bool:
+def is_name(name: str) -> bool:
+    """Whether a segment can be named so."""
     day, _, time = name.partition("/")
     return _is_day(day) and _time.fullmatch(time) is not None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from health_archive import columns
 from health_archive.columns import Block, Damage, DamagedSegment, decode, encode, read
+from health_archive.frames import sealed
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -147,7 +148,7 @@ def resealed(segment: bytes, change: Callable[[list[int]], None]) -> bytes:
     form = columns._BLOCK
     figures = list(form.unpack_from(segment, at))
     change(figures)
-    header = columns._sealed(form.pack(*figures))
+    header = sealed(form.pack(*figures))
     return segment[:at] + header + segment[at + len(header) :]
 
 
@@ -169,7 +170,7 @@ def test_a_text_longer_than_allowed_is_refused() -> None:
 
 
 def test_a_later_version_is_named() -> None:
-    header = columns._sealed(columns._FILE.pack(columns.MAGIC, 2, 0, 0))
+    header = sealed(columns._FILE.pack(columns.MAGIC, 2, 0, 0))
     with pytest.raises(DamagedSegment, match="version 2 of the format; this program knows 1"):
         decode(header)
 

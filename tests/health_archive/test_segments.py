@@ -22,7 +22,7 @@ def put(folder: Path, name: str, text: bytes) -> Segment:
 
 
 def found(folder: Path, name: str = NAME) -> Segment:
-    segment = segments.find(folder, name)
+    segment = segments.find_segment(folder, name)
     assert segment is not None
     return segment
 
@@ -36,7 +36,7 @@ def all_of(segment: Segment) -> bytes:
 def test_a_segment_goes_from_text_to_columns(tmp_path: Path) -> None:
     text = lines(1, 500)
     segment = put(tmp_path, NAME, text)
-    ended = segments.end(segment)
+    ended = segments.end_segment(segment)
     assert ended == found(tmp_path)
     assert ended.text == len(text)
     assert ended.columns is not None
@@ -48,27 +48,27 @@ def test_a_segment_goes_from_text_to_columns(tmp_path: Path) -> None:
     assert os.listdir(tmp_path / "2026-01-01") == ["12-00-00.events"]
     assert all_of(only) == text
     assert list(only.lines()) == text.splitlines(keepends=True)
-    segments.remove(only)
+    segments.remove_segment(only)
     assert os.listdir(tmp_path) == []
 
 
 def test_a_large_segment_takes_no_more_memory_than_its_blocks(tmp_path: Path) -> None:
     text = b"".join(b'{"a":%d,"b":"%s"}\n' % (i, b"x" * 5000) for i in range(1000))
-    segment = segments.end(put(tmp_path, NAME, text))
+    segment = segments.end_segment(put(tmp_path, NAME, text))
     assert len(list(columns.read(segment.columns_path.read_bytes()))) == 5
     assert all_of(segment) == text
 
 
 @pytest.mark.parametrize("text", [b"", b"\n", b"no record", b"\x00" * 5000])
 def test_any_text_can_be_ended(tmp_path: Path, text: bytes) -> None:
-    segment = segments.remove_text(segments.end(put(tmp_path, NAME, text)))
+    segment = segments.remove_text(segments.end_segment(put(tmp_path, NAME, text)))
     assert columns.decode(segment.columns_path.read_bytes()) == text
 
 
 def test_only_our_own_files_are_segments(tmp_path: Path) -> None:
-    assert segments.segments(tmp_path / "nowhere") == []
+    assert segments.list_segments(tmp_path / "nowhere") == []
     put(tmp_path, "2026-01-02/00-00-00", b"")
-    segments.end(put(tmp_path, NAME, b"x\n"))
+    segments.end_segment(put(tmp_path, NAME, b"x\n"))
     day = tmp_path / "2026-01-01"
     for name in ("notes.txt", "12-00-00.jsonl.gz", "24-00-00.jsonl", "12-60-00.events", "x.jsonl",
                  ".12-00-00.jsonl", "12-00-00-1.jsonl"):  # fmt: skip
@@ -79,17 +79,17 @@ def test_only_our_own_files_are_segments(tmp_path: Path) -> None:
     (tmp_path / "2026-02-30" / "12-00-00.jsonl").write_bytes(b"a stranger's")
     (tmp_path / "2026-01-03").symlink_to(day)
     (tmp_path / "12-00-00.jsonl").write_bytes(b"a stranger's")
-    names = [segment.name for segment in segments.segments(tmp_path)]
+    names = [segment.name for segment in segments.list_segments(tmp_path)]
     assert names == [NAME, "2026-01-02/00-00-00"]
     for name in ("../x", "2026-01-01/13-00-00", "2026-01-01/13-10-00", "2026-02-30/12-00-00", ""):
-        assert segments.find(tmp_path, name) is None
-    assert segments.find(tmp_path, NAME) == segments.segments(tmp_path)[0]
+        assert segments.find_segment(tmp_path, name) is None
+    assert segments.find_segment(tmp_path, NAME) == segments.list_segments(tmp_path)[0]
 
 
 def test_removing_a_segment_leaves_strangers_alone(tmp_path: Path) -> None:
-    segment = segments.end(put(tmp_path, NAME, b"x\n"))
+    segment = segments.end_segment(put(tmp_path, NAME, b"x\n"))
     (tmp_path / "2026-01-01" / "notes.txt").write_text("mine")
-    segments.remove(segment)
+    segments.remove_segment(segment)
     assert os.listdir(tmp_path / "2026-01-01") == ["notes.txt"]
 
 
@@ -108,19 +108,19 @@ def test_a_segment_that_grows_is_not_ended(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(os, "fsync", and_grow)
     with pytest.raises(SegmentError, match="it still grows"):
-        segments.end(segment)
+        segments.end_segment(segment)
     assert os.listdir(tmp_path / "2026-01-01") == ["12-00-00.jsonl"]
 
 
 def test_text_stays_where_columns_do_not_give_it(tmp_path: Path) -> None:
-    segment = segments.end(put(tmp_path, NAME, lines(1, 100)))
+    segment = segments.end_segment(put(tmp_path, NAME, lines(1, 100)))
     put(tmp_path, NAME, lines(1, 101))
     with pytest.raises(SegmentError, match="grew after it ended"):
         segments.remove_text(segment)
     put(tmp_path, NAME, lines(2, 101))
     with pytest.raises(SegmentError, match="do not give its text"):
         segments.remove_text(segment)
-    assert all_of(segments.remove_text(segments.end(segment))) == lines(2, 101)
+    assert all_of(segments.remove_text(segments.end_segment(segment))) == lines(2, 101)
 
 
 def test_a_wrong_encoder_would_not_cost_the_text(
@@ -135,7 +135,7 @@ def test_a_wrong_encoder_would_not_cost_the_text(
 
     monkeypatch.setattr(columns, "encode_file", wrong)
     with pytest.raises(SegmentError, match=f"{NAME}: a block that cannot be inflated"):
-        segments.end(segment)
+        segments.end_segment(segment)
     assert os.listdir(tmp_path / "2026-01-01") == ["12-00-00.jsonl"]
 
 
@@ -144,7 +144,7 @@ def test_what_was_half_written_is_tidied_away(tmp_path: Path) -> None:
     day = tmp_path / "2026-01-01"
     (day / ".12-00-00.events.new").write_bytes(b"half")
     (day / ".bashrc.new").write_bytes(b"a stranger's")
-    segments.tidy(tmp_path)
+    segments.tidy_folder(tmp_path)
     assert sorted(os.listdir(day)) == [".bashrc.new", "12-00-00.jsonl"]
 
 
@@ -155,7 +155,7 @@ def test_a_torn_last_line_is_told_in_either_form(tmp_path: Path) -> None:
         whole = text[:cut].rfind(b"\n") + 1
         torn = [] if whole == cut else [Damage(whole, cut - whole, "the last line is cut off")]
         assert list(segment.read()) == [text[:whole], *torn]
-    ended = segments.remove_text(segments.end(segment))
+    ended = segments.remove_text(segments.end_segment(segment))
     assert list(ended.read()) == [text[:whole], *torn]
 
 
@@ -164,7 +164,7 @@ def test_columns_cut_off_anywhere_give_what_is_whole(
 ) -> None:
     monkeypatch.setattr(columns, "BLOCK_SIZE", 3000)
     text = lines(1, 101)
-    segment = segments.end(put(tmp_path, NAME, text))
+    segment = segments.end_segment(put(tmp_path, NAME, text))
     whole = segment.columns_path.read_bytes()
     for size in range(0, len(whole), 7):
         segment.columns_path.write_bytes(whole[:size])
@@ -182,7 +182,7 @@ def test_a_changed_byte_in_the_columns_costs_nothing_while_there_is_text(
 ) -> None:
     monkeypatch.setattr(columns, "BLOCK_SIZE", 3000)
     text = lines(1, 101)
-    segment = segments.end(put(tmp_path, NAME, text))
+    segment = segments.end_segment(put(tmp_path, NAME, text))
     whole = bytearray(segment.columns_path.read_bytes())
     whole[-10] ^= 1
     segment.columns_path.write_bytes(whole)
@@ -222,5 +222,5 @@ def test_a_full_disk_leaves_the_text(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        segments.end(segment)
+        segments.end_segment(segment)
     assert os.listdir(tmp_path / "2026-01-01") == ["12-00-00.jsonl"]
