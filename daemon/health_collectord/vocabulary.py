@@ -152,11 +152,15 @@ class Below:
 
 @dataclass(slots=True, frozen=True)
 class Raised:
-    """A problem of the given severity while the flag, whose advice it shares, is true."""
+    """A problem of the given severity while the flag, whose advice it shares, is true.
+
+    It is critical in the rows whose key is like one of `critical_rows`, glob patterns.
+    """
 
     field: str
     severity: str  # "warning" or "critical"
     rows: str | None = None
+    critical_rows: tuple[str, ...] = ()
     kind: ClassVar[str] = "raised"
 
 

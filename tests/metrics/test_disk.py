@@ -13,14 +13,17 @@ from health_collectord.metrics.disk import (
     DiskReader,
     DiskUsageUpdated,
     Mount,
-    _parse_mountinfo,
-    _select,
+    _statvfs,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.running import wait_for
+
 from .conftest import RecordedHost
 from .silent_fuse import SilentFuse
+from .trees import case
+from .verdict import Judged, judged
 
 Recorded = Callable[[str], RecordedHost]
 ROOT = "28 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw"
@@ -35,11 +38,6 @@ def figures(
 ) -> os.statvfs_result:
     # A block size of 9 stands in the place of f_bsize, which is not the unit.
     return os.statvfs_result((9, 4096, blocks, bfree, bavail, files, ffree, ffree, 0, 255))
-
-
-def selected(*lines: str) -> list[str]:
-    content = "\n".join(lines).encode()
-    return [entry.point for entry in _select(_parse_mountinfo(content, "mountinfo"))]
 
 
 def measure(host: RecordedHost, result: os.statvfs_result, *lines: str) -> dict[str, Mount]:
@@ -61,62 +59,6 @@ def test_figures_as_df_has_them(recorded: Recorded) -> None:
 def test_a_file_system_without_size_or_inodes_has_no_percentages(recorded: Recorded) -> None:
     row = measure(recorded(""), figures(0, 0, 0, 0, 0))["/"]
     assert (row.used_percent, row.inodes_used_percent, row.status) == (None, None, "ok")
-
-
-def test_pseudo_file_systems_and_images_are_left_out() -> None:
-    assert selected(
-        ROOT,
-        "30 28 0:20 / /sys rw - sysfs sysfs rw",
-        "31 28 0:21 / /run rw - tmpfs tmpfs rw",
-        "32 28 0:5 / /dev rw - devtmpfs /dev rw",
-        "33 28 0:30 / /var/lib/docker/overlay2/x/merged rw - overlay overlay rw",
-        "34 28 7:0 / /snap/core/1 ro - squashfs /dev/loop0 ro",
-        "35 28 11:0 / /media/cd ro - iso9660 /dev/sr0 ro",
-        "36 28 0:40 / /run/user/1/doc rw - fuse.portal portal rw",
-        "37 28 0:41 / /net rw - autofs systemd-1 rw",
-    ) == ["/"]
-
-
-def test_network_and_fuse_file_systems_count() -> None:
-    assert selected(
-        ROOT,
-        "30 28 0:60 / /mnt/nfs rw - nfs4 server:/x rw",
-        "31 28 0:61 / /mnt/cifs rw - cifs //server/x rw",
-        "32 28 0:62 / /mnt/ssh rw - fuse.sshfs me@server: rw",
-        "33 28 0:63 / /tank rw - zfs tank rw",
-        "34 28 8:17 / /mnt/ntfs rw - fuseblk /dev/sdb1 rw",
-    ) == ["/", "/mnt/cifs", "/mnt/nfs", "/mnt/ntfs", "/mnt/ssh", "/tank"]
-
-
-@pytest.mark.parametrize(
-    ("mounts", "kept"),
-    [
-        (["/@home /home", "/@ /", "/@var /var"], "/"),  # btrfs subvolumes
-        (["/sub /x", "/ /srv/data"], "/srv/data"),  # a bind mount of a part
-        (["/ /mnt/long", "/ /mnt/b", "/ /mnt/a"], "/mnt/a"),
-    ],
-)
-def test_each_device_once(mounts: list[str], kept: str) -> None:
-    lines = [f"{40 + i} 1 0:50 {m} rw - btrfs /dev/sdb rw" for i, m in enumerate(mounts)]
-    root = [] if kept == "/" else [ROOT]
-    assert kept in selected(*root, *lines)
-    assert len(selected(*root, *lines)) == len(root) + 1
-
-
-def test_root_is_always_there() -> None:
-    overlay = "20 1 0:99 / / rw - overlay overlay rw"
-    assert selected(overlay) == ["/"]
-    assert selected("30 28 0:20 / /sys rw - sysfs sysfs rw") == ["/"]  # in a chroot
-
-
-def test_a_mount_over_another_hides_it() -> None:
-    lines = (
-        ROOT,
-        "30 28 8:2 / /data rw - ext4 /dev/sdb1 rw",
-        "31 30 8:3 / /data rw - xfs /dev/sdc1 rw",
-    )
-    entries = _select(_parse_mountinfo("\n".join(lines).encode(), "mountinfo"))
-    assert [e.device for e in entries] == ["/dev/sda1", "/dev/sdc1"]
 
 
 def test_read_only_is_said_of_the_file_system_not_of_a_view(recorded: Recorded) -> None:
@@ -221,6 +163,175 @@ def test_a_stuck_mount_is_asked_once_and_comes_back(recorded: Recorded) -> None:
     assert len(asked) == 2
 
 
+def test_a_lazy_mount_is_asked_so_rarely_that_it_expires(tree: Recorded) -> None:
+    """Being asked is what keeps it mounted."""
+    host = tree(case("automounted"))
+    asked: list[tuple[float, str]] = []
+
+    def statvfs(path: str) -> os.statvfs_result:
+        asked.append((now, path.rpartition("/mnt/")[2]))
+        return host.statvfs(path)
+
+    reader = DiskReader(host.host, DiskOptions(), statvfs=statvfs)
+    reasons = {}
+    for tick in range(41):
+        now = 30.0 * tick
+        got = rows(reader.read(now))
+        assert got["/mnt/nas"].used_percent == got["/mnt/nas/inner"].used_percent == 50.0
+        reasons[now] = got["/mnt/nas"].reason
+    assert [at for at, name in asked if name == "nas"] == [0.0, 600.0, 1200.0]
+    assert [at for at, name in asked if name == "nas/inner"] == [0.0, 600.0, 1200.0]
+    assert len([at for at, name in asked if name == "always"]) == 41
+    assert reasons[0.0] is None
+    assert reasons[330.0] == "automounted, so asked rarely: 330 s ago"
+    assert rows(reader.read(1230.0))["/mnt/always"].reason is None
+
+
+def test_another_users_private_mount_is_not_asked(tree: Recorded) -> None:
+    host = tree(case("mount-with-escapes"))
+    asked = []
+
+    def statvfs(path: str) -> os.statvfs_result:
+        asked.append(path)
+        return figures()
+
+    got = DiskReader(host.host, DiskOptions(), statvfs=statvfs).read(0.0).mounts
+    assert len(asked) == 1
+    assert got[1].key == "/home/u/x\n\x1b[2J\x1b[H\x1b]0;FORGED\x07Healthy: all checks passed"
+    assert (got[1].status, got[1].reason) == ("not applicable", "another user's private mount")
+    assert (got[1].failed, got[1].stuck) == (False, False)
+    assert judged(host, "disk").problems == []
+
+
+@pytest.mark.parametrize(
+    ("fstype", "status"),
+    [("fuse.odd", "not applicable"), ("tmpfs", "not applicable"), ("ext4", "failed")],
+)
+def test_what_may_not_be_asked(recorded: Recorded, fstype: str, status: str) -> None:
+    host = recorded("")
+    host.write("proc/1/mountinfo", f"{ROOT}\n29 28 0:9 / /mnt rw - {fstype} /dev/x rw\n")
+
+    def statvfs(path: str) -> os.statvfs_result:
+        if path.endswith("/mnt"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return figures()
+
+    row = rows(DiskReader(host.host, DiskOptions(), statvfs=statvfs).read(0.0))["/mnt"]
+    assert (row.status, row.failed) == (status, status == "failed")
+
+
+def test_a_container_has_no_disks_of_files(tree: Recorded) -> None:
+    """Known by their names, and others once they have been looked at."""
+    host = tree(case("container-with-bound-files"))
+    reader = DiskReader(host.host, DiskOptions(), statvfs=host.statvfs)
+    assert list(rows(reader.read(0.0))) == ["/", "/dev/shm"]
+    with (host.folder / "proc/1/mountinfo").open("a") as file:
+        file.write("630 612 8:2 /c/app.conf /app.conf rw - ext4 /dev/sda2 rw\n")
+        file.write("631 612 8:2 /srv/data /var/data rw - ext4 /dev/sda2 rw\n")
+    asked = []
+
+    def statvfs(path: str) -> os.statvfs_result:
+        asked.append(path)
+        if path.endswith("/app.conf"):
+            raise NotADirectoryError(errno.ENOTDIR, "Not a directory", path)
+        return figures()
+
+    reader = DiskReader(host.host, DiskOptions(), statvfs=statvfs)
+    for _ in range(2):
+        assert list(rows(reader.read(0.0))) == ["/", "/dev/shm", "/var/data"]
+    assert len([path for path in asked if path.endswith("/app.conf")]) == 1
+
+
+def test_a_file_is_no_folder_to_the_kernel_either(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        _statvfs(str(tmp_path / "file"))
+    assert _statvfs(str(tmp_path)).f_blocks == os.statvfs(tmp_path).f_blocks
+
+
+def test_windows_disks_are_each_listed_once(tree: Recorded) -> None:
+    got = DiskReader(tree(case("wsl")).host, DiskOptions(), statvfs=lambda _: figures()).read(0.0)
+    assert list(rows(got)) == ["/", "/mnt/c", "/mnt/d", "/mnt/wsl"]
+
+
+def test_an_odd_mount_point_leaves_the_others_measured(tree: Recorded) -> None:
+    said = judged(tree(case("carriage-return-in-mount")), "disk")
+    assert (said.health["status"], said.status) == ("healthy", {"disk": "ok"})
+    host = tree(case("carriage-return-in-mount"))
+    got = rows(DiskReader(host.host, DiskOptions(), statvfs=host.statvfs).read(0.0))
+    assert list(got) == ["/", "/srv/data", "/srv/foo\rbar"]
+    assert got["/srv/foo\rbar"].used_percent == 50.0
+
+
+def test_120_dead_mounts_leave_the_root_measured(recorded: Recorded) -> None:
+    host = recorded("")
+    mounts = [
+        f"{n} 28 0:{n} / /mnt/{n} rw - nfs4 nas{n % 40}:/{n} rw,hard" for n in range(100, 220)
+    ]
+    host.write("proc/1/mountinfo", "\n".join([ROOT, *mounts]))
+    server, returned = threading.Event(), []
+
+    def statvfs(path: str) -> os.statvfs_result:
+        if "/mnt/" in path:
+            server.wait(60)
+            returned.append(path)
+        return figures()
+
+    before = threading.active_count()
+    reader = DiskReader(host.host, DiskOptions(), statvfs=statvfs, deadline=1.0)
+    for now in (0.0, 30.0, 60.0):
+        got = rows(reader.read(now))
+        assert got.pop("/").used_percent == 55.6
+        assert len(got) == 120
+        assert {(row.status, row.stuck) for row in got.values()} == {("stuck", True)}
+        assert threading.active_count() - before <= 17
+    server.set()
+    wait_for(lambda: threading.active_count() <= before, "they have answered")
+    assert len(returned) == 16
+    assert {row.status for row in reader.read(90.0).mounts} == {"ok"}
+
+
+def test_images_are_full_by_nature_and_no_problem(tree: Recorded) -> None:
+    said = judged(tree(case("composefs-root")), "disk")
+    assert (said.health["status"], said.problems) == ("healthy", [])
+    host = tree(case("composefs-root"))
+    root = rows(DiskReader(host.host, DiskOptions(), statvfs=host.statvfs).read(0.0))["/"]
+    assert (root.read_only, root.status, root.reason) == (True, "read-only", "read-only by nature")
+    assert (root.used_percent, root.total_bytes) == (None, 10_240_000)
+
+
+@pytest.mark.parametrize("name", ["root-turned-read-only", "ext4-emergency-ro"])
+def test_a_root_that_stopped_being_written_is_critical(tree: Recorded, name: str) -> None:
+    host = tree(case(name))
+    assert judged(host, "disk").problems == [("disk", "/", "turned_read_only", "critical")]
+    root = rows(DiskReader(host.host, DiskOptions(), statvfs=host.statvfs).read(0.0))["/"]
+    assert (root.read_only, root.status, root.reason) == (True, "read-only", "turned read-only")
+
+
+def test_it_turns_while_it_is_watched(tree: Recorded) -> None:
+    """And back: whoever mounts it anew has dealt with it."""
+    host = tree(case("quiet-host"))
+    said = Judged(host, "disk").read(0.0)
+    quiet = (host.folder / "proc/1/mountinfo").read_text()
+    for text, problems in (
+        (quiet, []),
+        (quiet.replace("rw", "ro"), [("disk", "/", "turned_read_only", "critical")]),
+        (quiet.replace("p2 rw", "p2 ro"), [("disk", "/", "turned_read_only", "critical")]),
+        (quiet, []),
+    ):
+        host.write("proc/1/mountinfo", text)
+        assert said.read(30.0).problems == problems
+
+
+def test_what_is_hidden_of_process_1_is_seen_of_our_own(recorded: Recorded) -> None:
+    """Another host's procfs, mounted with hidepid."""
+    host = recorded("")
+    host.write("proc/self/mountinfo", f"{ROOT}\n")
+    (host.folder / "proc/self/root").symlink_to("/")
+    got = rows(DiskReader(host.host, DiskOptions()).read(0.0))
+    assert got["/"].total_bytes == psutil.disk_usage("/").total
+
+
 @pytest.mark.parametrize(
     "garbage", ["", "28 1 8:1 / /\n", "a b c d e f - g h\n", "no mounts today\n"]
 )
@@ -229,23 +340,6 @@ def test_garbage_names_the_file(recorded: Recorded, garbage: str) -> None:
     host.write("proc/1/mountinfo", garbage)
     with pytest.raises(ValueError, match="mountinfo"):
         DiskReader(host.host, DiskOptions()).read(0.0)
-
-
-WORD = st.binary(min_size=1, max_size=8).filter(
-    lambda w: not set(w) & set(b" \n\r\x0b\x0c\x1c\x1d\x1e\x85")
-)
-
-
-@given(st.binary() | st.lists(st.lists(WORD, max_size=12).map(b" ".join)).map(b"\n".join))
-def test_any_bytes_parse_or_are_a_value_error(content: bytes) -> None:
-    try:
-        entries = _parse_mountinfo(content, "mountinfo")
-    except ValueError:
-        return
-    points = [e.point for e in _select(entries)]
-    assert "/" in points
-    assert len(set(points)) == len(points)
-    "".join(points).encode()  # fit for JSON
 
 
 SIZE = st.integers(0, 2**63)

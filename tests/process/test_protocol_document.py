@@ -206,7 +206,7 @@ def test_describe(client: PlainClient) -> None:
         check_fields(metric["fields"])
         for rule in metric["rules"]:
             judged = {"warning", "critical", "advice"}
-            thresholds = judged if rule["kind"] != "raised" else {"severity"}
+            thresholds = judged if rule["kind"] != "raised" else {"severity", "critical_rows"}
             assert rule["kind"] in ("above", "below", "raised")
             assert set(rule) == {"kind", "field", "rows"} | thresholds
         more = {

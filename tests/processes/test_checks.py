@@ -2,7 +2,7 @@
 
 from health_collectord.messages import MetricLost
 from health_collectord.processes.checks import Checks
-from health_collectord.vocabulary import Above
+from health_collectord.vocabulary import Above, Raised
 
 from tests.declarations import metric, sample
 from tests.doubles import sequenced
@@ -47,3 +47,13 @@ def test_a_problem_that_was_gone_begins_anew() -> None:
     found.judge(sequenced(sample(a=83.0), 3, 3.0))
     [problem] = found.problems.values()
     assert (problem.value_at_onset, problem.since) == (83.0, "2026-01-01T12:00:03.000Z")
+
+
+def test_a_flag_is_critical_in_the_rows_that_everything_depends_on() -> None:
+    rules = (Raised("level_percent", "warning", rows="rows", critical_rows=("/", "/boot*")),)
+    found = Checks(metric(rules=rules), rules, 1.0)
+    rows = {"/": 1.0, "/boot/firmware": 1.0, "/srv": 1.0, "/mnt/boot": 1.0, "/quiet": 0.0}
+    found.judge(sequenced(sample(**rows)))
+    assert {p.row: p.severity for p in found.problems.values()} == {
+        "/": "critical", "/boot/firmware": "critical", "/srv": "warning", "/mnt/boot": "warning",
+    }  # fmt: skip

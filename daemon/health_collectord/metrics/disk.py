@@ -1,22 +1,19 @@
-"""Space and inodes of each mounted file system, by statvfs(3).
-
-The list comes from ``mountinfo`` (man 5 proc_pid_mountinfo) and not from psutil: only mountinfo
-tells the device of a mount without touching it, and touching a dead network mount blocks for
-ever. It also tells a bind mount from the mount it copies, and a file system that is read-only
-from a read-only view of one, which is all that a sandboxed service sees.
-"""
+"""Space and inodes of each mounted file system, by statvfs(3), and whether it can be written."""
 
 import errno
 import os
 import re
-import threading
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import translate
-from time import monotonic
+from functools import partial
 from typing import Annotated
 
+from health_collectord import mounts
+from health_collectord.asking import Asking, Key, Question
 from health_collectord.host import Host
+from health_collectord.mounts import Mounted
 from health_collectord.vocabulary import (
     Above,
     Flag,
@@ -33,20 +30,11 @@ from health_collectord.vocabulary import (
     Unit,
     rounded,
 )
+from health_collectord.writing import Writing
 
 _DEADLINE = 2.0  # seconds for all mounts of one sample together
-
-# File systems without a block device of their own that hold files nevertheless. What is in
-# neither this list nor on a block device (device number 0:*) is a pseudo file system.
-_WITHOUT_BLOCK_DEVICE = frozenset(
-    {"9p", "afs", "bcachefs", "beegfs", "btrfs", "ceph", "cifs", "glusterfs", "gpfs", "lustre"}
-    | {"nfs", "nfs4", "smb3", "smbfs", "ubifs", "vboxsf", "virtiofs", "zfs"}
-)
-_PSEUDO_FUSE = frozenset(
-    {"fuse.gvfsd-fuse", "fuse.lxcfs", "fuse.portal", "fuse.snapfuse", "fuse.squashfuse"}
-)
-# Images: always full, and made so.
-_IMAGES = frozenset({"cramfs", "erofs", "iso9660", "romfs", "squashfs"})
+_PRIVATE = ("not applicable", "another user's private mount")
+_IDLE_TIMES = 2.0  # of its own timeout, after which an automounted file system is asked again
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
@@ -68,8 +56,25 @@ class Mount(Row):
         float | None,
         Gauge(Unit.PERCENT, "inodes in use; null where they are made at need", label="Inodes"),
     ]
-    read_only: Annotated[
-        bool, Flag("read-only", "If nobody asked for that, see the kernel's log for errors.")
+    read_only: Annotated[bool, Flag("cannot be written, whatever the reason")]
+    turned_read_only: Annotated[
+        bool,
+        Flag(
+            "turned read-only, as the kernel does after an error",
+            "Save what matters. See the kernel's log for errors of the drive (dmesg), run fsck,"
+            " and replace a drive or card that has them.",
+        ),
+    ]
+    new_errors: Annotated[
+        bool,
+        Flag(
+            "has errors that it did not have",
+            "See the kernel's log (dmesg), and run fsck while it is not mounted.",
+        ),
+    ]
+    errors: Annotated[
+        int | None,
+        Gauge(Unit.COUNT, "errors since its last fsck; null but for ext4", history=False),
     ]
     stuck: Annotated[
         bool,
@@ -81,8 +86,11 @@ class Mount(Row):
             "answers with an error", "Check that it is mounted and its drive sound: mount, dmesg."
         ),
     ]
-    status: Annotated[str, Text("ok, stuck (does not answer) or failed")]
-    reason: Annotated[str | None, Text("why there are no figures")]
+    status: Annotated[
+        str,
+        Text("ok, read-only, errors, stuck (does not answer), failed, or not applicable"),
+    ]
+    reason: Annotated[str | None, Text("why it is not ok, or why there are no figures")]
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
@@ -96,10 +104,11 @@ Statvfs = Callable[[str], os.statvfs_result]
 
 
 class DiskReader:
-    """Measures every mount in a thread of its own, so that a dead one keeps nobody waiting.
+    """Measures every mount in threads of its own, so that a dead one keeps nobody waiting.
 
-    A probe that has not returned by the deadline makes its mount "stuck"; until it does return,
-    no other is sent after it. One that returns with an error makes its mount "failed".
+    One that has not answered by the deadline is "stuck", and not asked again until it has. One
+    that answers with an error is "failed". Below an autofs mount that expires they are asked so
+    rarely that they can expire; another user's private FUSE mount is not asked at all.
 
     Where procfs is the host's, mounted into a container, mount points are looked up below process
     1's root, which takes ptrace rights. Of a copy of procfs (a recorded host) the file systems are
@@ -117,185 +126,142 @@ class DiskReader:
         statvfs: Statvfs | None = None,
         deadline: float = _DEADLINE,
     ) -> None:
-        self._mountinfo = host.proc("1/mountinfo" if host.foreign else "self/mountinfo")
-        self._root = str(host.root)
-        self._hidden = re.compile("|".join(map(translate, options.hide)) or "(?!)")
+        self._mountinfo = host.proc(f"{host.process}/mountinfo")
+        root = host.procfs / host.process / "root"
+        self._root = str(root) if host.foreign else "/"
+        self._hidden = re.compile("|".join(map(translate, options.hide))) if options.hide else None
         # In a real procfs, root is a link.
-        recorded = host.foreign and not host.root.is_symlink()
-        self._statvfs = statvfs or (_not_here if recorded else os.statvfs)
-        self._deadline = deadline
+        recorded = host.foreign and not root.is_symlink()
+        self._statvfs = statvfs or (_not_here if recorded else _statvfs)
+        self._asking: Asking[os.statvfs_result] = Asking(deadline)
+        self._writing = Writing(host)
         self._seen = b""
-        self._entries: list[_Entry] = []
-        self._stuck: dict[tuple[str, str], _Probe] = {}
+        self._mounted: list[Mounted] = []
+        self._idle: dict[str, float] = {}
+        self._no_folders: set[Key] = set()
+        self._rarely: dict[Key, tuple[float, Question[os.statvfs_result]]] = {}
 
-    def read(self, now: float) -> DiskUsageUpdated:  # noqa: ARG002 no rates here
-        entries = self._mounts()
-        probes = [self._probe(entry) for entry in entries]
-        until = monotonic() + self._deadline
-        for probe in probes:
-            probe.wait(until)
-        self._stuck |= {(e.number, e.point): p for e, p in zip(entries, probes, strict=True)}
-        self._stuck = {mount: probe for mount, probe in self._stuck.items() if not probe.done}
-        return DiskUsageUpdated(mounts=tuple(map(_row, entries, probes)))
-
-    def _mounts(self) -> list["_Entry"]:
-        """What there is to measure; mounts hardly ever change, and there may be hundreds."""
+    def read(self, now: float) -> DiskUsageUpdated:
         content = self._mountinfo.read()
-        if content != self._seen or not content:
-            entries = _select(_parse_mountinfo(content, self._mountinfo.path))
-            self._entries = [e for e in entries if not self._hidden.match(e.point)]
+        if content != self._seen or not content:  # mounts hardly ever change
+            self._mounted = mounts.parse(content, self._mountinfo.path)
+            self._idle = mounts.idle_seconds(self._mounted)
+            self._no_folders.clear()
             self._seen = content
-        return self._entries
+        answers: dict[Key, Question[os.statvfs_result]] = {}
+        while True:
+            disks = mounts.disks(self._mounted, self._hidden, self._no_folders)
+            due = [each for each in disks if each.key not in answers and self._is_due(each, now)]
+            due.sort(key=lambda each: not each.is_local)
+            answers |= self._asking.ask([self._question(each) for each in due])
+            files = {key for key, answer in answers.items() if _is_no_folder(answer)}
+            files -= self._no_folders
+            if not files:
+                break
+            self._no_folders |= files
+        self._rarely = {
+            each.key: (now, answers[each.key]) if each.key in answers else self._rarely[each.key]
+            for each in disks
+            if each.id in self._idle and (each.key in answers or each.key in self._rarely)
+        }
+        self._writing.forget_all_but(disks)
+        return DiskUsageUpdated(mounts=tuple(self._row(each, answers, now) for each in disks))
 
-    def _probe(self, entry: "_Entry") -> "_Probe":
-        running = self._stuck.get((entry.number, entry.point))
-        if running is not None and not running.done:
-            return running
-        return _Probe(entry.point, os.path.join(self._root, entry.path.lstrip("/")), self._statvfs)
+    def _is_due(self, each: Mounted, now: float) -> bool:
+        if each.is_private:
+            return False
+        asked = self._rarely.get(each.key)
+        idle = self._idle.get(each.id)
+        return asked is None or idle is None or now - asked[0] >= _IDLE_TIMES * idle
+
+    def _question(self, each: Mounted) -> Question[os.statvfs_result]:
+        path = os.path.join(self._root, each.path.lstrip("/"))
+        return Question(
+            each.key,
+            partial(self._statvfs, path),
+            name=f"statvfs {each.point}",
+            server=None if each.is_local else each.server,
+        )
+
+    def _row(
+        self, each: Mounted, answers: dict[Key, Question[os.statvfs_result]], now: float
+    ) -> Mount:
+        asked_at, answer = self._rarely.get(each.key, (now, answers.get(each.key)))
+        figures = answer.answer if answer is not None and answer.done else None
+        writing = self._writing.judge(each)
+        status: str
+        reason: str | None
+        if answer is None:
+            status, reason = _PRIVATE
+        elif not answer.done:
+            others = "not asked, because too many others do not answer"
+            status, reason = "stuck", "does not answer" if answer.asked else others
+        elif figures is None:
+            status, reason = _failure(each, answer.error)
+        else:
+            status, reason = writing.status, writing.reason
+            if reason is None and each.id in self._idle:
+                ago = now - asked_at
+                reason = f"automounted, so asked rarely: {ago:.0f} s ago" if ago else None
+        total = used = available = space = inodes = None
+        if figures is not None:
+            unit = figures.f_frsize
+            total = figures.f_blocks * unit
+            used = max(figures.f_blocks - figures.f_bfree, 0) * unit
+            available = figures.f_bavail * unit
+            if not writing.by_nature:
+                space = _percent(used, used + available)
+                inodes = _percent(figures.f_files - figures.f_ffree, figures.f_files)
+        return Mount(
+            key=each.point,
+            device=each.device,
+            fstype=each.fstype,
+            total_bytes=total,
+            used_bytes=used,
+            available_bytes=available,
+            used_percent=space,
+            inodes_used_percent=inodes,
+            read_only=writing.read_only,
+            turned_read_only=writing.turned_read_only,
+            new_errors=writing.new_errors,
+            errors=writing.errors,
+            stuck=status == "stuck",
+            failed=status == "failed",
+            status=status,
+            reason=reason,
+        )
+
+
+def _statvfs(path: str) -> os.statvfs_result:
+    """As statvfs(3) of a directory, and without mounting what autofs would mount for it."""
+    folder = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISDIR(os.fstat(folder).st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+        return os.fstatvfs(folder)
+    finally:
+        os.close(folder)
 
 
 def _not_here(path: str) -> os.statvfs_result:
     raise OSError(errno.ENODEV, "a recorded host: its file systems are not here", path)
 
 
-class _Probe:
-    """One statvfs in a daemon thread: the process can end although it never returns."""
-
-    def __init__(self, point: str, path: str, statvfs: Statvfs) -> None:
-        self.result: os.statvfs_result | None = None
-        self.reason: str | None = None
-        self._returned = threading.Event()
-        self._waited = False
-        thread = threading.Thread(
-            target=self._run, args=(path, statvfs), name=f"statvfs {point}", daemon=True
-        )
-        thread.start()
-
-    def _run(self, path: str, statvfs: Statvfs) -> None:
-        try:
-            self.result = statvfs(path)
-        except (OSError, ValueError) as error:  # ValueError: a path that cannot be one
-            self.reason = getattr(error, "strerror", None) or str(error)
-        finally:
-            self._returned.set()
-
-    @property
-    def done(self) -> bool:
-        return self._returned.is_set()
-
-    def wait(self, until: float) -> None:
-        """Wait for the answer; a probe that was once too late is only looked at."""
-        if not self._waited:
-            self._returned.wait(max(0.0, until - monotonic()))
-            self._waited = True
+def _is_no_folder(answer: Question[os.statvfs_result]) -> bool:
+    return isinstance(answer.error, NotADirectoryError)
 
 
-@dataclass(slots=True, frozen=True)
-class _Entry:
-    point: str  # for people: always valid text
-    path: str  # for the kernel: the same, undecodable bytes included
-    device: str
-    fstype: str
-    number: str  # major:minor
-    root: str  # which part of the file system is mounted here
-    read_only: bool
-
-
-def _row(entry: _Entry, probe: _Probe) -> Mount:
-    done = probe.done  # asked once: it may return at any moment
-    figures = probe.result if done else None
-    total = used = available = space = inodes = None
-    if figures is not None:
-        unit = figures.f_frsize
-        total = figures.f_blocks * unit
-        used = max(figures.f_blocks - figures.f_bfree, 0) * unit
-        available = figures.f_bavail * unit
-        space = _percent(used, used + available)
-        inodes = _percent(figures.f_files - figures.f_ffree, figures.f_files)
-    reason = probe.reason if done else "does not answer"
-    return Mount(
-        key=entry.point,
-        device=entry.device,
-        fstype=entry.fstype,
-        total_bytes=total,
-        used_bytes=used,
-        available_bytes=available,
-        used_percent=space,
-        inodes_used_percent=inodes,
-        read_only=entry.read_only,
-        stuck=not done,
-        failed=done and figures is None,
-        status="ok" if figures is not None else "failed" if done else "stuck",
-        reason=None if figures is not None else reason,
-    )
+def _failure(each: Mounted, error: OSError | ValueError | None) -> tuple[str, str]:
+    reason = getattr(error, "strerror", None) or str(error)
+    if isinstance(error, PermissionError) and each.fstype.startswith("fuse"):
+        return _PRIVATE
+    if isinstance(error, PermissionError | FileNotFoundError) and each.fstype == "tmpfs":
+        return "not applicable", reason  # some container's, that nobody else may see, or its end
+    return "failed", reason
 
 
 def _percent(part: int, whole: int) -> float | None:
     return rounded(100 * min(max(part, 0), whole) / whole) if whole > 0 else None
-
-
-def _select(entries: list[_Entry]) -> list[_Entry]:
-    """Each real file system once, sorted by mount point; ``/`` is always among them."""
-    best: dict[str, _Entry] = {}
-    for entry in {e.point: e for e in entries}.values():  # a later mount covers an earlier one
-        if entry.point != "/" and not _is_real(entry):
-            continue
-        known = best.get(entry.number)
-        if known is None or _preference(entry) < _preference(known):
-            best[entry.number] = entry
-    if not any(entry.point == "/" for entry in best.values()):  # hidden from a chroot
-        best[""] = _Entry("/", "/", "unknown", "unknown", "", "/", False)
-    return sorted(best.values(), key=lambda e: e.point)
-
-
-def _is_real(entry: _Entry) -> bool:
-    if entry.fstype in _IMAGES or entry.fstype in _PSEUDO_FUSE:
-        return False
-    return (
-        not entry.number.startswith("0:")
-        or entry.fstype in _WITHOUT_BLOCK_DEVICE
-        or entry.fstype.partition(".")[0] == "fuse"
-        or (entry.device.startswith("/dev/") and entry.fstype != "devtmpfs")
-    )
-
-
-def _preference(entry: _Entry) -> tuple[bool, bool, int, str]:
-    """``/`` before all, the whole file system before a part (a bind mount), short before long."""
-    return (entry.point != "/", entry.root != "/", len(entry.point), entry.point)
-
-
-_ESCAPE = re.compile(rb"\\([0-7]{3})")
-
-
-def _parse_mountinfo(content: bytes, path: str) -> list[_Entry]:
-    """``id parent major:minor root point options [optional...] - fstype device superoptions``."""
-    entries = []
-    for line in content.splitlines():
-        before, _, after = line.partition(b" - ")
-        left, right = before.split(b" "), after.split(b" ")
-        if len(left) < 6 or len(right) < 3 or b":" not in left[2]:
-            raise ValueError(f"{path}: not a line of mountinfo: {line[:80]!r}")
-        point = _unescape(left[4])
-        entries.append(
-            _Entry(
-                point=point.decode("utf-8", "backslashreplace"),
-                path=os.fsdecode(point),
-                device=_unescape(right[1]).decode("utf-8", "backslashreplace"),
-                fstype=right[0].decode("utf-8", "backslashreplace"),
-                number=left[2].decode("utf-8", "backslashreplace"),
-                root=_unescape(left[3]).decode("utf-8", "backslashreplace"),
-                # Of the file system, not of this view of it.
-                read_only=b"ro" in right[2].split(b","),
-            )
-        )
-    if not entries:
-        raise ValueError(f"{path} is empty")
-    return entries
-
-
-def _unescape(field: bytes) -> bytes:
-    """Space, tab, newline and backslash are written in octal, as ``\\040``."""
-    return _ESCAPE.sub(lambda m: bytes([int(m[1], 8) & 0xFF]), field) if b"\\" in field else field
 
 
 _FULL = (
@@ -318,6 +284,8 @@ METRIC = Metric(
     rules=(
         Above("used_percent", warning=90, critical=97, rows="mounts", advice=_FULL),
         Above("inodes_used_percent", warning=90, critical=97, rows="mounts", advice=_MANY_FILES),
+        Raised("turned_read_only", "warning", rows="mounts", critical_rows=("/", "/boot*")),
+        Raised("new_errors", "warning", rows="mounts", critical_rows=("/", "/boot*")),
         Raised("stuck", "warning", rows="mounts"),
         Raised("failed", "warning", rows="mounts"),
     ),

@@ -1,6 +1,7 @@
 """One metric's checks: its rules applied to its samples, and the problems that they find."""
 
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 from health_collectord.catalogue import Entry
@@ -105,7 +106,7 @@ class Checks:
                 if value is None:
                     continue
                 known = True
-                severity, threshold = _apply(rule, value)
+                severity, threshold = _apply(rule, row, value)
                 if severity is None:
                     continue
                 key = (number, row)
@@ -146,10 +147,13 @@ def _values(rule: Rule, data: dict[str, Any]) -> list[tuple[str | None, Any]]:
     return [(row["key"], row[rule.field]) for row in data[rule.rows]]
 
 
-def _apply(rule: Rule, value: Any) -> tuple[str | None, float | None]:
+def _apply(rule: Rule, row: str | None, value: Any) -> tuple[str | None, float | None]:
     """The severity that holds and the threshold it passed."""
     if isinstance(rule, Raised):
-        return (rule.severity if value else None), None
+        if not value:
+            return None, None
+        critical = row is not None and any(fnmatchcase(row, each) for each in rule.critical_rows)
+        return ("critical" if critical else rule.severity), None
     for severity, threshold in (("critical", rule.critical), ("warning", rule.warning)):
         if threshold is not None and (
             value >= threshold if isinstance(rule, Above) else value <= threshold
