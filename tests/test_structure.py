@@ -38,7 +38,8 @@ TESTED_ELSEWHERE = {
 
 # What metrics read from and remember with.
 SOURCES_OF_METRICS = (
-    "asking", "firmware", "host", "mounts", "netdevs", "since_boot", "vcgencmd", "writing",
+    "asking", "firmware", "host", "mounts", "netdevs", "since_boot", "thermometers", "vcgencmd",
+    "workers", "writing",
 )  # fmt: skip
 
 

@@ -71,7 +71,8 @@ class CpuUsageUpdated(Telemetry):
 
 
 Times = tuple[int, ...]
-_PATIENCE = 3.0  # seconds without a jiffy
+_ZEROS = 3.0  # seconds for which all counters may be 0
+_STANDSTILL = 30.0  # the same, for none of them to move
 
 
 class CpuReader:
@@ -111,17 +112,18 @@ class CpuReader:
             # Either the first sample, or not a jiffy has passed: a longer delta comes next.
             self._before = before or after
             self._moved = min(self._moved, now)
-            if now - self._moved >= _PATIENCE:
-                raise _standstill(after, self._stat.path)
+            self._judge(after, now - self._moved)
             return None
         self._before, self._moved = after, now
         return CpuUsageUpdated(cores=tuple(cores), **whole)
 
-
-def _standstill(times: dict[bytes, Times], path: str) -> Exception:
-    if any(map(any, times.values())):
-        return ValueError(f"{path} stands still")
-    return Unavailable(f"{path} holds nothing but zeros: a sandbox such as gVisor hides the times")
+    def _judge(self, times: dict[bytes, Times], seconds: float) -> None:
+        """Of counters that have not moved for so long: whether to wait any longer."""
+        path = self._stat.path
+        if seconds >= _ZEROS and not any(map(any, times.values())):
+            raise Unavailable(f"{path} holds nothing but zeros, as in a sandbox such as gVisor's")
+        if seconds >= _STANDSTILL:
+            raise ValueError(f"{path} stands still")
 
 
 def _delta(before: Times | None, after: Times) -> list[int] | None:
