@@ -82,6 +82,8 @@ def test_any_bytes_parse_or_are_a_value_error(content: bytes) -> None:
         entries = parse(content, "mountinfo")
     except ValueError:
         return
+    assert idle_seconds(entries).keys() <= {e.id for e in entries}
+    assert all(e.server and e.is_local in (True, False) for e in entries)
     points = [e.point for e in disks(entries)]
     assert "/" in points
     assert len(set(points)) == len(points)

@@ -159,11 +159,14 @@ class DiskReader:
             if not files:
                 break
             self._no_folders |= files
-        self._rarely = {
-            each.key: (now, answers[each.key]) if each.key in answers else self._rarely[each.key]
-            for each in disks
-            if each.id in self._idle and (each.key in answers or each.key in self._rarely)
-        }
+        rarely = {}
+        for each in disks:
+            answer = answers.get(each.key)
+            if each.id in self._idle and answer is not None and answer.asked:
+                rarely[each.key] = (now, answer)
+            elif each.id in self._idle and each.key in self._rarely:
+                rarely[each.key] = self._rarely[each.key]
+        self._rarely = rarely
         self._writing.forget_all_but(disks)
         return DiskUsageUpdated(mounts=tuple(self._row(each, answers, now) for each in disks))
 
