@@ -1,6 +1,7 @@
 """Memory and swap, from ``/proc/meminfo`` (man 5 proc_meminfo)."""
 
 import os
+import re
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -16,6 +17,10 @@ from health_collectord.vocabulary import (
     Unit,
     rounded,
 )
+
+# What stands first, and is read at once where it does; the lines differ between kernels.
+_FIRST = (b"\nMemTotal:", b"\nMemFree:", b"\nMemAvailable:", b"\nBuffers:", b"\nCached:")
+_HEAD = re.compile(b"".join(name + rb" *(\d+) kB" for name in _FIRST))
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
@@ -76,12 +81,14 @@ class MemoryReader:
 
     def read(self, now: float) -> MemoryUsageUpdated:  # noqa: ARG002 no rates here
         content = b"\n" + self._meminfo.read()
-        total = _kib(content, b"\nMemTotal:")
-        free = _kib(content, b"\nMemFree:")
+        head = _HEAD.match(content)
+        total, free, told, buffers, cached = (
+            map(int, head.groups()) if head else (_kib(content, name) for name in _FIRST)
+        )
         if not total or free is None:
             lacking = "MemTotal" if not total else "MemFree"
             raise ValueError(f"{self._meminfo.path} does not say what {lacking} is")
-        available = _kib(content, b"\nMemAvailable:") or 0
+        available = told or 0
         if not 0 < available <= total:
             available = min(free, total)
         taken = max(total - free, 0)
@@ -89,8 +96,6 @@ class MemoryReader:
         available = min(available + given_back, total)
         huge = _static_huge_pages(content, taken)
         ordinary = total - huge
-        buffers = _kib(content, b"\nBuffers:")
-        cached = _kib(content, b"\nCached:")
         if cached is not None:
             cached += _kib(content, b"\nSReclaimable:") or 0
         swap = _kib(content, b"\nSwapTotal:")
