@@ -86,6 +86,7 @@ class Sensor(Row):
             "how old the temperature is at most, of a sensor that is slow and therefore read apart;"
             " null for one that is read now",
             history=False,
+            label="Age",
         ),
     ]
     reason: Annotated[str | None, Text("why it did not answer")]
@@ -346,7 +347,7 @@ METRIC = Metric(
     card=Table(
         "Temperature",
         rows="sensors",
-        columns=("celsius", "high_celsius", "critical_celsius"),
+        columns=("celsius", "high_celsius", "critical_celsius", "age_seconds", "reason"),
         lines=("cpu_celsius", "cpu_sensor"),
     ),
     charts=(
