@@ -122,22 +122,21 @@ def _add_pages(app: Flask, fleet: Fleet, overview: Overview) -> None:
 
 
 def _host_page(fleet: Fleet, follower: Follower, *, root: str, many: bool = False) -> str:
-    health = follower.health
+    catalogue, state = follower.catalogue, follower.client.state
+    health = problem.as_of_now(follower.health, catalogue, state)
     return render_template(
         "host.html",
         root=root,
         many=many,
         notes=fleet.notes(follower),
         follower=follower,
-        verdict=follower.verdict(),
+        verdict=follower.verdict(health),
         coverage=coverage(health),
-        problems=problem.grouped(
-            problem.view(p, follower.catalogue, follower.client.state) for p in problems(health)
-        )
-        if follower.catalogue
+        problems=problem.grouped(problem.view(p, catalogue, state) for p in problems(health))
+        if catalogue
         else [],
         views=render.views(follower),
-        plan=plan(follower.catalogue) if follower.catalogue else None,
+        plan=plan(catalogue) if catalogue else None,
     )
 
 

@@ -44,6 +44,8 @@ class Problem:
     field: str
     value: float | None
     threshold: float | None
+    onset: float | None = None  # the value when it began
+    subject: str = ""  # the reason without its figure
 
 
 def judge(link: LinkStatus, silent_seconds: float, health: Any) -> Verdict:
@@ -65,9 +67,11 @@ def judge(link: LinkStatus, silent_seconds: float, health: Any) -> Verdict:
 def _in_short(health: dict[str, Any], summary: str) -> str:
     """The first problem and how many more there are; the list says the rest."""
     found = problems(health)
-    if len(found) < 2:
+    if not found:
         return summary
     more = len(health["problems"]) - 1
+    if not more:
+        return found[0].reason
     key = "reason.one_more" if more == 1 else "reason.more"
     return words(key, reason=found[0].reason, count=more)
 
@@ -85,6 +89,8 @@ def problems(health: Any) -> tuple[Problem, ...]:
             field=str(p.get("field") or ""),
             value=_number(p.get("value")),
             threshold=_number(p.get("threshold")),
+            onset=_number(p.get("value_at_onset")),
+            subject=str(p.get("subject") or ""),
         )
         for p in (given[:_MOST] if isinstance(given, list | tuple) else ())
         if isinstance(p, dict)

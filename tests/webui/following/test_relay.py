@@ -141,6 +141,7 @@ def test_a_link_that_goes_stale_is_told_after_what_came_before(scene: Scene) -> 
 
 
 def test_a_snapshot_replaces_what_had_been_gathered(scene: Scene) -> None:
+    scene.described = [{"epoch": EPOCH, **DESCRIBED}]
     scene.script = [[event(8, "a.updated", 1), scene.snapshot()]]
     scene.relay.step()
     scene.relay.step()
@@ -158,6 +159,41 @@ def test_a_new_epoch_asks_for_the_catalogue_again(scene: Scene) -> None:
     assert scene.follower.catalogue is not None
     assert before is not None
     assert scene.sent[0][1]["page"] == scene.follower.catalogue.fingerprint != before.fingerprint
+
+
+@pytest.mark.parametrize("missed", [False, True])
+def test_a_reload_asks_for_the_catalogue_again_and_tells_what_is_other(
+    scene: Scene, missed: bool
+) -> None:
+    assert scene.follower.catalogue is not None
+    before = scene.follower.catalogue.fingerprint
+    changed = {**DESCRIBED, "metrics": DESCRIBED["metrics"][:1]}
+    same = {"epoch": EPOCH, **DESCRIBED}
+    scene.described = [same, {"epoch": EPOCH, **changed}]
+    told = scene.snapshot() if missed else event(8, "collector.configured", {"changed": {}})
+    scene.script = [[told], [], []]
+    for _ in range(3):
+        scene.relay.step()
+        scene.now += 1.0
+    assert len(scene.described) == 1, "asked once"
+    pages = [message["page"] for name, message, _ in scene.sent if name == "snapshot"]
+    assert set(pages) == ({before} if missed else set()), "nothing is other"
+    scene.script = [[told]]
+    for _ in range(4):
+        scene.relay.step()
+        scene.now += 1.0
+    assert scene.described == []
+    assert scene.sent[-1][0] == "snapshot"
+    assert scene.sent[-1][1]["page"] != before
+
+
+def test_many_reloads_are_not_asked_about_more_than_once_a_second(scene: Scene) -> None:
+    scene.described = [{"epoch": EPOCH, **DESCRIBED} for _ in range(9)]
+    for _ in range(30):
+        scene.script.append([event(8, "collector.configured")])
+        scene.relay.step()
+        scene.now += 0.1
+    assert len(scene.described) in (6, 7)
 
 
 def test_what_goes_wrong_with_a_host_is_that_hosts_state(

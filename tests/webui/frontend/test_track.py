@@ -71,6 +71,29 @@ def test_history_comes_before_what_came_live_and_does_not_bridge_what_is_missing
     assert run(f"add(30, {{a: 30}}); {history}")["a"] == [10, 20, None, 30]
 
 
+def test_what_a_collector_that_began_anew_has_forgotten_is_kept_with_a_break() -> None:
+    """From second 6 on it runs again; until then it is the page that knows."""
+    live = "for (const t of [1, 2, 3]) add(t, {a: t, b: t});"
+    anew = "track.fill({a: {t: [6, 7], avg: [6, 7]}})"
+    assert run(f"{live} add(7, {{a: 7}}); {anew}; add(8, {{a: 8}})") == {
+        "t": [1, 2, 3, 4, 5, 6, 7, 8],
+        "a": [1, 2, 3, None, None, 6, 7, 8],
+        "b": [1, 2, 3, None, None, None, None, None],
+    }
+    quick = "track.fill({a: {t: [5, 6], avg: [5, 6]}})"
+    assert run(f"{live} {quick}")["a"] == [1, 2, 3, None, 5, 6], "a short hole is one too"
+    assert run(f"{live} track.fill({{}})")["a"] == [1, 2, 3], "nor is it lost for no answer"
+
+
+def test_another_track_may_know_what_was_before() -> None:
+    other = "const other = new Track(1, 60); other.add(1, new Map([['a', 1]]));"
+    filled = "track.fill({a: {t: [5], avg: [5]}}, other)"
+    assert run(f"{other} {filled}") == {"t": [1, 2, 5], "a": [1, None, 5]}
+    assert run(f"{other} track.fill({{}}, other)") == {"t": [1], "a": [1]}
+    unknown = "const other = new Track(1, 60); track.fill({a: {t: [5], avg: [5]}}, other)"
+    assert run(unknown) == {"t": [5], "a": [5]}
+
+
 def test_what_is_past_the_span_is_let_go() -> None:
     kept = run("for (let t = 0; t < 200; t += 1) add(t, {a: t})")
     assert kept["t"][0] == kept["a"][0] == 136

@@ -1,11 +1,12 @@
 """A problem as it is shown: measured, explained, and never more certain than the state is."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from health_webui.following import catalogue
-from health_webui.pages.problem import format_round, grouped, view
-from health_webui.verdict import problems
+from health_webui.pages.problem import as_of_now, format_round, grouped, view
+from health_webui.verdict import judge, problems
 from health_wire import tree
 
 from tests.webui.sample import DESCRIBED, HOSTILE, STATE
@@ -26,6 +27,39 @@ def test_a_percentage_is_measured_against_its_limit() -> None:
     assert found.measure == "91.3 %, limit 80 %"
     assert (found.filled, found.mark) == (91.2, 80.0)
     assert found.advice == "Drain it."
+
+
+def test_the_figure_of_now_stands_beside_the_one_at_its_onset() -> None:
+    given = TANK | {"subject": "tank", "reason": "tank 85 %", "value": 85, "value_at_onset": 81}
+    health = tree.freeze({"status": "warning", "summary": "tank 85 %", "problems": [given]})
+    known = catalogue.parse(DESCRIBED)
+    state = tree.freeze(STATE)  # where it is 91.25
+    now = as_of_now(health, known, state)
+    (found,) = problems(now)
+    assert (found.value, found.reason, found.onset) == (91.25, "tank 91.3 %", 81)
+    assert view(found, known, state).measure == "91.3 %, limit 80 %; 81.0 % at onset"
+    assert judge("live", 0.0, now).text == "Warning: tank 91.3 %"
+    same = replace(found, onset=91.251)
+    assert view(same, known, state).measure == "91.3 %, limit 80 %", "once is enough"
+    assert as_of_now(health, None, state) is health
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"metric": "gone"}, {"field": "gone"}, {"row": "a pipe"}, {"subject": ""}, {"subject": None}],
+)
+def test_without_a_newer_figure_it_is_what_the_collector_said(change: dict[str, Any]) -> None:
+    given = TANK | {"subject": "tank", "reason": "tank 85 %", "value": 85} | change
+    health = tree.freeze({"problems": [given]})
+    (found,) = problems(as_of_now(health, catalogue.parse(DESCRIBED), tree.freeze(STATE)))
+    assert (found.value, found.reason) == (85, "tank 85 %")
+    gone = as_of_now(tree.freeze({"problems": [given, "none"]}), catalogue.parse(DESCRIBED), {})
+    assert [p.reason for p in problems(gone)] == ["tank 85 %"]
+
+
+@pytest.mark.parametrize("health", [None, 5, {}, {"problems": None}, {"problems": "x"}])
+def test_where_there_are_no_problems_nothing_changes(health: Any) -> None:
+    assert as_of_now(health, catalogue.parse(DESCRIBED), {}) is health
 
 
 def test_what_is_not_known_is_not_told_beside_it() -> None:

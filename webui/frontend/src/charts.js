@@ -14,8 +14,9 @@ const REFRESH_SHARE = 1 / 120; // of the span: how old coarse points may get
 const REFRESH_LEAST = 10;
 
 export class Charts {
-  // `ask` gives the history for a query, as the server answers it.
-  constructor({ ranges, lines, metrics }, ask) {
+  // `ask` gives the history for a query, as the server answers it. `former`: the charts in whose
+  // place these come; what they know is known to these.
+  constructor({ ranges, lines, metrics }, ask, former) {
     this.most = lines; // of a chart of rows
     this.ask = ask;
     this.section = document.getElementById("charts");
@@ -39,7 +40,8 @@ export class Charts {
     };
     for (const { name, state, interval, charts, traced } of metrics) {
       if (!charts.length && !traced.length) continue;
-      const track = new Track(interval, LIVE_SECONDS);
+      const track = former?.live.get(state)?.track ?? new Track(interval, LIVE_SECONDS);
+      track.interval = interval;
       this.live.set(state, { interval, charts, traced, track });
       this.byName.set(name, this.live.get(state));
       const card = document.getElementById(`metric-${name}`);
@@ -53,6 +55,7 @@ export class Charts {
     }
     this.section.hidden = this.charts.length === 0;
     this.window = new Window(this.section, ranges, () => this.now, () => this.turned());
+    if (former) this.window.take(former.window);
     this.traces = new Traces(document, this.byName);
     this.forget = () => {
       this.charts.forEach(([, chart]) => chart.forget());
@@ -112,9 +115,9 @@ export class Charts {
       if (asked !== this.asked || this.window.isPlain) return;
       this.coarse = answer.resolution_seconds !== null;
       this.loaded = new Map(
-        [...this.live].map(([state, { interval }]) => {
+        [...this.live].map(([state, { interval, track: live }]) => {
           const track = new Track(Math.max(interval, answer.resolution_seconds ?? 0), to - from);
-          track.fill(own(answer.series, state));
+          track.fill(own(answer.series, state), within(this.loaded?.get(state) ?? live, from, to));
           return [state, track];
         }),
       );
@@ -163,6 +166,11 @@ export class Charts {
     write(this.caption, this.failed && !this.pointed ? this.failed : text);
   }
 }
+
+// The part of a track that a window shows.
+const within = (track, from, to) => ({
+  points: () => track.points().filter(([time]) => time >= from && time <= to),
+});
 
 const own = (series, state) =>
   Object.fromEntries(

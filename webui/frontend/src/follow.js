@@ -19,6 +19,7 @@ const main = () => document.getElementById("main");
 // isOutdated.
 export const followHost = (socket, page) => {
   let host = new Host(main());
+  let former = null; // charts of a page that another one has replaced
   let filling = 0;
   let framed = false;
   let reconnected = performance.now();
@@ -34,6 +35,7 @@ export const followHost = (socket, page) => {
     if (drawn && !snapshot.page && snapshot.cause !== "refused") return host.orphan(snapshot);
     if ((snapshot.page ?? "") !== drawn || snapshot.cause !== cause) {
       if (!(await page.redraw())) return setTimeout(ask, ASK_AGAIN);
+      former = host.charts ?? former;
       host.charts?.close();
       host = new Host(main());
     }
@@ -62,7 +64,8 @@ export const followHost = (socket, page) => {
         const wanted = host;
         if (!wanted.plan.metrics.some((metric) => metric.charts.length + metric.traced.length)) return;
         const { Charts } = await import(new URL(page.charts, page.base));
-        wanted.charts ??= new Charts(wanted.plan, history);
+        wanted.charts ??= new Charts(wanted.plan, history, former);
+        former = null;
         await wanted.charts.refill(wanted.now / 1000);
         wanted.missCharts("");
       } catch (error) {

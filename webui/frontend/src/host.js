@@ -28,7 +28,7 @@ export class Host {
     this.heard = performance.now() - Number(main.dataset.silent) * 1000;
     this.now = new Date();
     this.replay = false; // whether a recording is played
-    this.health = drawnHealth();
+    this.health = this.shown = drawnHealth(); // as said, and with the figures of now
     this.told = false; // until then the page is as the server has drawn it
     this.charts = null;
     this.skew = new Skew();
@@ -128,7 +128,10 @@ export class Host {
 
   showHealth() {
     write(document.getElementById("coverage"), coverage(this.health?.checks));
-    this.problems.show(this.health?.problems ?? [], this.now);
+    const all = this.health?.problems ?? [];
+    const problems = this.problems.asOfNow(all);
+    this.problems.show(problems, this.now);
+    this.shown = this.health && { ...this.health, problems: [...problems, ...all.slice(problems.length)] };
     this.judge();
   }
 
@@ -178,7 +181,7 @@ export class Host {
     label.parentElement.dataset.status = link;
     const { cause } = this.main.dataset;
     const away = ["refused", "faulty"].includes(cause);
-    const verdict = judge(away ? cause : link, silent, this.health);
+    const verdict = judge(away ? cause : link, silent, this.shown);
     showVerdict(verdict, this.name);
     return link;
   }

@@ -49,11 +49,18 @@ const grouped = (problems) => {
 };
 
 // A value against its limit, empty where either is none.
-const measure = ({ value, threshold }, unit) => {
+const measure = ({ value, value_at_onset: begun, threshold }, unit) => {
   if (!unit || typeof value !== "number" || typeof threshold !== "number") return "";
   const limit = formatRound(threshold, unit);
-  return words("problem.limit", { value: formatNumber(value, unit), limit });
+  const shown = formatNumber(value, unit);
+  const onset = typeof begun === "number" ? formatNumber(begun, unit) : shown;
+  const key = onset === shown ? "problem.limit" : "problem.limit_onset";
+  return words(key, { value: shown, limit, onset });
 };
+
+// What a problem is about: its metric's sample, or the row there.
+const about = ({ row }, rule, sample) =>
+  rule.rows ? sample?.[rule.rows]?.find(({ key }) => key === row) : sample;
 
 const showEach = (element, each, unit) => {
   element.hidden = !each.length;
@@ -83,9 +90,9 @@ const showMeasure = (element, problem, unit) => {
 
 const evidence = (problem, rule, sample) => {
   if (rule.meaning) return rule.meaning;
-  const about = rule.rows ? sample?.[rule.rows]?.find((row) => row.key === problem.row) : sample;
+  const found = about(problem, rule, sample);
   const known = rule.evidence
-    .map(({ name, label, form }) => [label, format(about?.[name], form)])
+    .map(({ name, label, form }) => [label, format(found?.[name], form)])
     .filter(([, text]) => text !== null)
     .slice(0, MOST_EVIDENCE)
     .map(([label, text]) => `${label} ${text}`)
@@ -121,7 +128,7 @@ export class Problems {
   show(problems, now) {
     if (!this.section) return;
     const list = this.section.querySelector("ul");
-    const shown = grouped(problems.slice(0, MOST_READ));
+    const shown = grouped(problems);
     const template = this.section.querySelector("template").content.firstElementChild;
     this.section.hidden = problems.length === 0;
     while (list.children.length > shown.length) list.lastElementChild.remove();
@@ -132,12 +139,28 @@ export class Problems {
     this.fold(!list.classList.contains("all"));
   }
 
-  fill(item, problem, now) {
-    const severity = problem.severity === "critical" ? "critical" : "warning";
+  // The rule that a problem breaks, and its metric's newest sample.
+  broken(problem) {
     const { plan, sample } = this.lookUp(problem.metric) ?? {};
     const rule = plan?.rules.find(
       ({ field, rows }) => field === problem.field && Boolean(rows) === (problem.row !== null),
     );
+    return { rule, sample };
+  }
+
+  // The same problems with their figures, and their reasons, as the newest samples are.
+  asOfNow(problems) {
+    return problems.slice(0, MOST_READ).map((problem) => {
+      const { rule, sample } = this.broken(problem);
+      const value = rule?.unit ? about(problem, rule, sample)?.[rule.field] : null;
+      if (typeof value !== "number" || !problem.subject) return problem;
+      return { ...problem, value, reason: `${problem.subject} ${formatNumber(value, rule.unit)}` };
+    });
+  }
+
+  fill(item, problem, now) {
+    const severity = problem.severity === "critical" ? "critical" : "warning";
+    const { rule, sample } = this.broken(problem);
     const begun = instant(problem.since);
     item.dataset.severity = severity;
     setShape(item, severity);

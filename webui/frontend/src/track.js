@@ -1,5 +1,7 @@
 // A metric's series over time, in columns as uPlot wants them: one `t`, one column per series.
 
+const HOLE_INTERVALS = 1.5;
+
 export class Track {
   constructor(interval, span) {
     this.interval = interval;
@@ -23,10 +25,17 @@ export class Track {
     if (gone > 0) for (const column of [this.t, ...this.columns.values()]) column.splice(0, gone);
   }
 
-  // What the collector has kept, before what has come live since. Of joined samples there are the
-  // lowest and the highest too, as columns of their own.
-  fill(series) {
-    const live = this.t.map((t, i) => [t, new Map([...this.columns].map(([n, c]) => [n, c[i]]))]);
+  // Each point: its time, and its values by name.
+  points() {
+    return this.t.map((t, i) => [t, new Map([...this.columns].map(([n, c]) => [n, c[i]]))]);
+  }
+
+  // What the collector has kept, between what is known of before, which a new start may have made it
+  // forget, and what has come live since. Of joined samples there are the lowest and the highest too,
+  // as columns of their own. `before` is a track that may know more of then.
+  fill(series, before = this) {
+    const live = this.points();
+    const older = before.points();
     const points = new Map();
     for (const [name, { t, avg, min, max }] of Object.entries(series)) {
       t.forEach((time, i) => {
@@ -41,7 +50,15 @@ export class Track {
     for (const time of points.keys()) if (time > common) points.delete(time);
     this.t = [];
     this.columns = new Map();
-    for (const time of [...points.keys()].sort((a, b) => a - b)) this.push(time, points.get(time));
+    const kept = [...points.keys()].sort((a, b) => a - b);
+    const first = kept[0] ?? (before === this ? -Infinity : Infinity);
+    for (const [time, values] of older) if (time < first) this.push(time, values);
+    const end = this.t.at(-1);
+    // Even a short hole is one: nobody has seen what was between.
+    if (first - end > HOLE_INTERVALS * this.interval && first < Infinity) {
+      this.push(Math.min(end + this.interval, (end + first) / 2), new Map());
+    }
+    for (const time of kept) this.push(time, points.get(time));
     const last = this.t.at(-1) ?? -Infinity;
     for (const [time, values] of live) if (time > last) this.add(time, values);
   }

@@ -8,8 +8,9 @@ const STATUSES = ["healthy", "warning", "critical", "unknown"];
 // The first problem and how many more there are, as verdict.py.
 const inShort = ({ summary, problems }) => {
   const more = (problems?.length ?? 0) - 1;
-  if (more < 1) return summary ?? "";
+  if (more < 0) return summary ?? "";
   const { reason } = problems[0];
+  if (!more) return reason;
   return words(more === 1 ? "reason.one_more" : "reason.more", { reason, count: more });
 };
 

@@ -38,6 +38,12 @@ export class Window {
     this.mark();
   }
 
+  // Shows what another window did, as far as this one can.
+  take({ span, from, to }) {
+    if (this.ranges.includes(span)) Object.assign(this, { span, from, to });
+    this.mark();
+  }
+
   close() {
     document.removeEventListener("keydown", this.press);
   }

@@ -128,13 +128,14 @@ class Follower:
             "silent_seconds": round(self.client.silent_seconds, 1),
         }
 
-    def verdict(self) -> Verdict:
+    def verdict(self, health: Any = None) -> Verdict:
+        """The verdict; `health` is given where its figures are newer than the collector's words."""
         if self.client.fault is not None:
             return Verdict("unknown", words("reason.faulty"))
         if self.refused:
             return Verdict("unknown", words("reason.refused"))
         status = self.client.status if self.seen else "connecting"
-        return verdict.judge(status, self.client.silent_seconds, self.health)
+        return verdict.judge(status, self.client.silent_seconds, health or self.health)
 
     def snapshot(self) -> dict[str, Any]:
         """All that a browser needs to start or to start anew; `page` is null before there is one.

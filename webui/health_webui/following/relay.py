@@ -30,6 +30,7 @@ GATHER_SECONDS = 0.03
 QUIET_SECONDS = 0.006
 LAST_SECONDS = 0.003
 _DESCRIBE_RETRY_SECONDS = 1.0
+_CONFIGURED = "collector.configured"  # after a reload: thresholds may be other ones
 
 Message = tuple[str, dict[str, Any]]
 Send = Callable[[str, dict[str, Any], str], None]
@@ -96,6 +97,7 @@ class Relay:
         self._due = self._latest = 0.0
         self._describe_at: float | None = 0.0
         self._described_epoch: str | None = None
+        self._described_at = float("-inf")
         self._refusal: str | None = None
         self._cause = follower.cause
 
@@ -129,6 +131,8 @@ class Relay:
                 now = self._clock()
                 if not self._buffer:
                     self._latest = now + GATHER_SECONDS
+                if update.name == _CONFIGURED:
+                    self._describe_at = self._described_at + _DESCRIBE_RETRY_SECONDS
                 quiet = LAST_SECONDS if update.name == protocol.HEARTBEAT else QUIET_SECONDS
                 self._due = min(self._latest, now + quiet)
                 self._buffer.add(update)
@@ -140,6 +144,8 @@ class Relay:
                     self._describe()
                 else:
                     self._announce()
+                    # What was missed may have been a reload.
+                    self._describe_at = self._described_at + _DESCRIBE_RETRY_SECONDS
             case Link():
                 self._flush()
                 self._send("link", self._follower.link(), self._follower.key)
@@ -162,10 +168,14 @@ class Relay:
         except (CollectorTimeout, ProtocolError):
             self._describe_at = self._clock() + _DESCRIBE_RETRY_SECONDS
             return
+        self._described_at = self._clock()
+        before = self._follower.catalogue
         self._follower.catalogue = catalogue.parse(reply)
+        again = reply.get("epoch") == self._described_epoch
         self._described_epoch = reply["epoch"]
         self._describe_at = None if self._described_epoch == client.epoch else 0.0
-        self._announce()
+        if not again or before != self._follower.catalogue:
+            self._announce()
 
     def _announce(self) -> None:
         self._send("snapshot", self._follower.snapshot(), self._follower.key)

@@ -19,7 +19,7 @@ from health_webui import verdict
 from health_webui.following.catalogue import Catalogue, Metric
 from health_webui.following.fleet import Fleet, Follower
 from health_webui.following.history import TooMany
-from health_webui.pages import render
+from health_webui.pages import problem, render
 from health_webui.pages.sparklines import SLOT_SECONDS, Column, Track, recorded
 from health_webui.words import words
 
@@ -97,7 +97,9 @@ class Overview:
         return dict(ranked)
 
     def _row(self, follower: Follower, columns: tuple[Column, ...], names: Counter[str]) -> Row:
-        judged, client = follower.verdict(), follower.client
+        client = follower.client
+        health = problem.as_of_now(follower.health, follower.catalogue, client.state)
+        judged = follower.verdict(health)
         reason = judged.reason
         if judged.status == "stale":  # for how long is the browser's to count
             last = verdict.judge("live", 0.0, follower.health)

@@ -10,9 +10,9 @@ from typing import Any
 
 from health_webui.following.catalogue import Catalogue, Field, Metric, Rule
 from health_webui.following.fleet import rows_of, value_at
-from health_webui.pages.render import value
+from health_webui.pages.render import value, value_of
 from health_webui.pages.units import format_number
-from health_webui.verdict import Problem
+from health_webui.verdict import Problem, problems
 from health_webui.words import words
 
 _MOST_EVIDENCE = 4
@@ -39,6 +39,42 @@ class ProblemView:
     def names(self) -> str:
         """The rows that a group is about."""
         return ", ".join(view.problem.row or "" for view in self.each)
+
+
+def as_of_now(health: Any, catalogue: Catalogue | None, state: Any) -> Any:
+    """The same health with its problems' figures, and their reasons, as the newest samples are.
+
+    The collector says them again only now and then; beside them stands what a tile shows.
+    """
+    found = health.get("problems") if isinstance(health, dict) else None
+    if catalogue is None or not found or not isinstance(found, list | tuple):
+        return health
+    known = problems(health)
+    if len(known) != len(found[: len(known)]):  # some are none
+        return health
+    told = [
+        given | {"value": figure[0], "reason": figure[1]}
+        if (figure := _figure(problem, catalogue, state))
+        else given
+        for given, problem in zip(found, known, strict=False)
+    ]
+    return dict(health) | {"problems": [*told, *found[len(told) :]]}
+
+
+def _figure(problem: Problem, catalogue: Catalogue, state: Any) -> tuple[float, str] | None:
+    """The newest figure that a problem is about, and the reason with it; None for a flag."""
+    metric = next((m for m in catalogue.metrics if m.name == problem.metric), None)
+    rule = rule_of(metric, problem) if metric else None
+    field = metric.field(rule.field, rule.rows) if metric and rule else None
+    if metric is None or rule is None or field is None or field.kind != "gauge":
+        return None
+    sample = value_at(state, metric.state)
+    if rule.rows is not None:
+        sample = next((r for k, r in rows_of(sample, rule.rows) if k == problem.row), None)
+    figure = value_of(field, sample)
+    if not problem.subject or isinstance(figure, bool) or not isinstance(figure, int | float):
+        return None
+    return figure, f"{problem.subject} {format_number(figure, field.unit)}"
 
 
 def view(problem: Problem, catalogue: Catalogue, state: Any) -> ProblemView:
@@ -101,10 +137,13 @@ def _measure(problem: Problem, field: Field | None) -> tuple[str, float | None, 
     found, limit = problem.value, problem.threshold
     if found is None or limit is None or field is None or field.kind != "gauge":
         return "", None, None
+    shown = format_number(found, field.unit)
+    onset = shown if problem.onset is None else format_number(problem.onset, field.unit)
     text = words(
-        "problem.limit",
-        value=format_number(found, field.unit),
+        "problem.limit" if onset == shown else "problem.limit_onset",
+        value=shown,
         limit=format_round(limit, field.unit),
+        onset=onset,
     )
     whole = 100.0 if field.unit == "percent" else _HEADROOM * max(found, limit)
     if whole <= 0 or found < 0 or limit < 0:
