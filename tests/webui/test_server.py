@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import environment, start_webui
+from tests.running import environment, start_collector, start_webui
 
 pytestmark = pytest.mark.slow
 
@@ -83,6 +83,19 @@ def test_it_ends_cleanly_with_a_hundred_collectors_that_say_nothing(tmp_path: Pa
             assert b"100 unknown" in response.read()
         assert webui.stop() == 0
         assert webui.stderr.splitlines() == [f"ready url={webui.url}"]
+
+
+def test_systemd_is_told_when_it_is_ready_and_whom_it_follows(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(20)
+        env = {"NOTIFY_SOCKET": str(tmp_path / "notify")}
+        with start_collector(tmp_path, transport="ipc") as collector:
+            with start_webui(tmp_path, collector, env=env):
+                told = [systemd.recv(4096).decode()]
+                while told[-1] != "STATUS=following 1 host, 1 live":
+                    told.append(systemd.recv(4096).decode())
+            assert "READY=1" in told
 
 
 def test_check_config_says_where_values_come_from(tmp_path: Path) -> None:

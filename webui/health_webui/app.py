@@ -25,6 +25,7 @@ from typing import Any
 
 from flask import Flask, Response, render_template, request
 from flask_socketio import SocketIO, join_room, leave_room, rooms
+from health_wire.version import VERSION
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
@@ -71,6 +72,7 @@ def create_app(
         words=words,
         marked=marked,
         script_words=for_script(),
+        version=VERSION,
     )
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.register_blueprint(login.pages(access))

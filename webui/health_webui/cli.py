@@ -55,7 +55,14 @@ def _perform(options: dict[str, Any]) -> int:
         for doubt in doubts(config):
             command.fail(_PROGRAM, doubt)
         return 0
-    return _run(config, partial(configuration.load, options))
+    return _run(config, partial(_reread, options))
+
+
+def _reread(options: dict[str, Any]) -> Config:
+    """The configuration as it stands now, if a start would take it."""
+    config = configuration.load(options)
+    check_access(config)
+    return config
 
 
 def _add(config: Config, options: dict[str, Any]) -> int:

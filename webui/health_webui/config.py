@@ -151,6 +151,9 @@ SETTINGS = (
 )  # fmt: skip
 
 
+RELOADED = ("collector", "local")  # what SIGHUP applies; the rest needs a restart
+
+
 @dataclass(slots=True, frozen=True, kw_only=True)
 class Config:
     """The web process as configured; SETTINGS says what each means."""

@@ -6,18 +6,15 @@ Nothing is monkey-patched: Flask, Flask-SocketIO in its gevent mode and the coll
 
 import errno
 import logging
-import os
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import gevent
 import gevent.socket
 import gevent.ssl
 from gevent.event import Event
-from health_wire.settings import SettingsError
 from health_wire.terminal import LogFormatter
 
 from health_webui.access.exposure import doubts
@@ -29,10 +26,12 @@ from health_webui.connections.broadcast import Broadcast
 from health_webui.connections.limits import Connections, Server
 from health_webui.connections.websocket import handler_for
 from health_webui.following import collectors, green, names
-from health_webui.following.fleet import Fleet, Follower
-from health_webui.following.relay import Relay, Send
+from health_webui.following.fleet import Fleet
+from health_webui.following.relay import Send
+from health_webui.following.roster import Following, end
 from health_webui.pages import assets
 from health_webui.pages.overview import Overview
+from health_webui.systemd import StatusLine, notifier
 
 _LOG = logging.getLogger(__name__)
 _BACKLOG = 256
@@ -89,25 +88,21 @@ def serve(config: Config, reread: Callable[[], Config]) -> None:
     work = [
         watched(gevent.spawn(guard.watch, engine_of(sockets), access.may_stay)),
         watched(gevent.spawn(connections.watch)),
-        watched(gevent.spawn(_beat, overview, following, send)),
         watched(gevent.spawn(_fill, overview)),
         watched(gevent.spawn(names.watch, fleet)),
     ]
-    _announce_ready("https" if tls else "http", config.host, listener.getsockname()[1])
+    notify = notifier()
+    status = StatusLine(notify)
+    work.append(watched(gevent.spawn(_beat, fleet, overview, following, send, status)))
+    _announce_ready("https" if tls else "http", config.host, listener.getsockname()[1], notify)
     stop.wait()
     server.stop(timeout=_STOP_SECONDS)
-    _end(work)
+    end(work)
     following.stop()
     fleet.close()
     context.destroy(linger=0)
     if failed:  # gevent has printed the traceback
         raise CannotStart(f"stopped by an error of its own: {failed[0].exception!r}")
-
-
-def _end(greenlets: list[Any]) -> None:
-    """Those that do not end in time end with the process."""
-    with suppress(gevent.Timeout):
-        gevent.killall(greenlets, timeout=_STOP_SECONDS)
 
 
 def _tls(config: Config) -> dict[str, Any]:
@@ -159,73 +154,16 @@ def _listen(host: str, port: int) -> Any:
     return listener
 
 
-class Following:
-    """A greenlet for each collector that is followed, as many as there are to follow."""
-
-    def __init__(
-        self, fleet: Fleet, send: Send, spawn: Callable[[Callable[[], None]], Any], config: Config
-    ) -> None:
-        self._fleet = fleet
-        self._send = send
-        self._spawn = spawn
-        self._config = config
-        self._version = collectors.store(config).version()
-        self._running: dict[str, Any] = {}
-        self._shown = [follower.key for follower in fleet.followers]
-        for follower in fleet.all:
-            self._start(follower)
-
-    def _start(self, follower: Follower) -> None:
-        self._running[follower.key] = self._spawn(Relay(follower, self._send).run)
-
-    def reload(self, reread: Callable[[], Config]) -> None:
-        """Takes the collectors of the configuration as it stands now."""
-        try:
-            self._config = reread()
-        except SettingsError as error:
-            _LOG.warning("reload: nothing has changed: %s", error)
-            return
-        self.update()
-
-    def look(self) -> None:
-        """Takes what was added or removed since the last look."""
-        if collectors.store(self._config).version() != self._version:
-            self.update()
-        self._tell_pages()
-
-    def _tell_pages(self) -> None:
-        """A page whose host is not shown any more, or has company now, has to be another one."""
-        before, self._shown = self._shown, [f.key for f in self._fleet.followers]
-        other = (len(before) == 1) != (len(self._shown) == 1)
-        for key in before:
-            if other or key not in self._shown:
-                self._send("snapshot", {"error": "this page is another one now"}, key)
-
-    def update(self) -> None:
-        self._version = collectors.store(self._config).version()
-        try:
-            came, went = self._fleet.update(collectors.to_follow(self._config))
-        except ValueError as error:
-            _LOG.warning("reload: nothing has changed: %s", error)
-            return
-        for follower in went:
-            self._running.pop(follower.key).kill()
-            follower.client.close()
-            _LOG.warning("%s is not followed any more", follower.name)
-        for follower in came:
-            self._start(follower)
-            _LOG.warning("%s is followed from now on", follower.name)
-
-    def stop(self) -> None:
-        _end(list(self._running.values()))
-
-
-def _beat(overview: Overview, following: Following, send: Send) -> None:
+def _beat(
+    fleet: Fleet, overview: Overview, following: Following, send: Send, status: StatusLine
+) -> None:
     """Tells lists of hosts once a second that we live, and what has changed."""
     while True:
         gevent.sleep(1.0)
         following.look()
         send("fleet", overview.tick(), FLEET_ROOM)
+        shown = fleet.followers
+        status.tell(len(shown), sum(f.client.status == "live" for f in shown))
 
 
 def _fill(overview: Overview) -> None:
@@ -235,13 +173,10 @@ def _fill(overview: Overview) -> None:
         overview.fill()
 
 
-def _announce_ready(scheme: str, host: str, port: int) -> None:
+def _announce_ready(
+    scheme: str, host: str, port: int, notify: Callable[[str], None] | None
+) -> None:
     address = f"[{host}]" if ":" in host else host
     print(f"ready url={scheme}://{address}:{port}/", file=sys.stderr, flush=True)
-    if "NOTIFY_SOCKET" not in os.environ:
-        return
-    try:
-        import sdnotify
-    except ImportError:  # not one of our dependencies
-        return
-    sdnotify.SystemdNotifier().notify("READY=1")
+    if notify is not None:
+        notify("READY=1")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import stat
 import subprocess
@@ -353,19 +352,6 @@ def test_a_collector_that_refuses_is_named_with_the_remedy(tmp_path: Path) -> No
         wait_for(lambda: 'data-link="stale"' in page())
         assert "<title>Unknown: refused by its collector" in page()
         assert 'data-cause="refused"' in page()
-
-
-def test_sighup_reads_the_configuration_anew(tmp_path: Path) -> None:
-    file = tmp_path / "webui.toml"
-    with start_webui(tmp_path) as webui:
-        hosts = lambda: Client(webui.url).ask("/").body.count(b'href="host/')  # noqa: E731
-        file.write_text('collector = ["ipc:///x,ipc:///y", "ipc:///u,ipc:///v"]\n')
-        webui.send(signal.SIGHUP)
-        wait_for(lambda: hosts() == 2)
-        file.write_text("collector = 1\n")
-        webui.send(signal.SIGHUP)
-        wait_for(lambda: "nothing has changed" in webui.stderr)
-        assert hosts() == 2
 
 
 def test_hosts_that_share_a_host_id_are_told_apart_and_reported(tmp_path: Path) -> None:

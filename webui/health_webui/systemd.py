@@ -1,0 +1,46 @@
+"""Tells systemd how things stand (man 3 sd_notify); silent where there is no systemd."""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+
+_LOG = logging.getLogger(__name__)
+_CALM_SECONDS = 5.0
+
+
+def notifier() -> Callable[[str], None] | None:
+    """What sends a state to systemd; None where nobody asked for it, or nothing can."""
+    if "NOTIFY_SOCKET" not in os.environ:
+        return None
+    try:
+        import sdnotify
+    except ImportError:  # not one of our dependencies
+        return None
+    notify: Callable[[str], None] = sdnotify.SystemdNotifier().notify
+    return notify
+
+
+class StatusLine:
+    """The line that ``systemctl status`` shows; in the log once it has held for some seconds."""
+
+    def __init__(
+        self, notify: Callable[[str], None] | None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._notify = notify
+        self._clock = clock
+        self._text = self._logged = ""
+        self._since = 0.0
+
+    def tell(self, hosts: int, live: int) -> None:
+        """How many hosts are followed, and how many of them are live; to be called each second."""
+        if self._notify is None:
+            return
+        text = f"following {hosts} {'host' if hosts == 1 else 'hosts'}, {live} live"
+        now = self._clock()
+        if text != self._text:
+            self._text, self._since = text, now
+            self._notify(f"STATUS={text}")
+        elif text != self._logged and now - self._since >= _CALM_SECONDS:
+            self._logged = text
+            _LOG.warning("%s", text)
