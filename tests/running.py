@@ -263,10 +263,13 @@ def start_webui(
 
 
 def records(data_dir: Path) -> list[dict[str, Any]]:
-    """Every record below a collector's data directory, oldest first; each line has to be whole."""
+    """Every event below a collector's data directory, oldest first; each line has to be whole.
+
+    What the record says of itself, such as its checkpoints, was never an event.
+    """
     found = []
     for file in sorted((data_dir / "history").glob("*/*.jsonl")):
         text = file.read_bytes()
         assert text.endswith(b"\n"), file
         found += [json.loads(line) for line in text.splitlines()]
-    return found
+    return [line for line in found if "seq" in line]

@@ -21,7 +21,7 @@ def test_check_config_prints_what_is_in_force_and_why(
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert 'host_id = "pi" # HEALTH_COLLECTORD_HOST_ID' in lines
     assert "interval = 5.0 # --interval" in lines
-    assert "record = false # --record" in lines
+    assert "record.enabled = false # --record" in lines
     assert 'data_dir = "data" # default' in lines
     assert "metrics.cpu.enabled = true # default" in lines
 

@@ -39,9 +39,9 @@ def load(tmp_path: Path, text: str = "", environ: dict[str, str] | None = None, 
 def test_the_defaults(tmp_path: Path) -> None:
     found: Config = load(tmp_path)
     assert (found.events, found.state) == ("tcp://127.0.0.1:8087", "tcp://127.0.0.1:8088")
-    assert (found.interval, found.record, found.console) == (1.0, True, False)
+    assert (found.interval, found.record.enabled, found.console) == (1.0, True, False)
     assert found.data_dir == Path("data")
-    assert found.segment_seconds == 600
+    assert found.record.segment_seconds == 600
     assert found.host_id == Path("/proc/sys/kernel/hostname").read_text().strip()
     assert found.allow_remote_plaintext is False
     [probe] = found.metrics
@@ -81,7 +81,10 @@ def test_a_metrics_interval_beats_the_general_one(tmp_path: Path) -> None:
     [
         ("interval = 0.05", ":1: interval: expected a number from 0.1 to 3600, got 0.05"),
         ("interval = nan", ":1: interval: expected a number from 0.1 to 3600, got nan"),
-        ("segment_seconds = 0", ":1: segment_seconds: expected a whole number from 1 to 86400"),
+        (
+            "segment_seconds = 0",
+            ":1: record.segment_seconds: expected a whole number from 1 to 86400",
+        ),
         ("[metrics.prob]\nenabled = true", ":2: unknown key 'metrics.prob.enabled'; did you mean"),
         ("[metrics.probe]\nscale = true", ":2: metrics.probe.scale: expected a number"),
         ("[metrics.probe]\ncommand = 1", ":2: metrics.probe.command: expected text, got 1"),
@@ -205,3 +208,9 @@ def test_every_real_metrics_options_can_be_set() -> None:
     for setting in config.settings_of(catalogue.load()):
         assert setting.doc
         assert setting.kind.check(setting.default) == setting.default, setting.key
+
+
+def test_what_version_1_0_called_otherwise_is_taken(tmp_path: Path) -> None:
+    found = load(tmp_path, "record = false\nsegment_seconds = 30\n")
+    assert (found.record.enabled, found.record.segment_seconds) == (False, 30)
+    assert not load(tmp_path, environ={"HEALTH_COLLECTORD_RECORD": "false"}).record.enabled

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import zmq
 from bussdcc.clock import ClockProtocol
@@ -22,14 +23,18 @@ from health_collectord.processes.health import HealthProcess
 from health_collectord.processes.history import HistoryProcess
 from health_collectord.processes.supervision import SupervisionProcess
 from health_collectord.processes.system import SystemProcess
+from health_collectord.runtime.clock import WakeOnceClock
 from health_collectord.runtime.grid import GridService
 from health_collectord.runtime.runtime import CollectorRuntime
+from health_collectord.runtime.store import SnapshotStore
 from health_collectord.runtime.systemd import Notifier
 from health_collectord.services.sampling import MetricTask
 from health_collectord.services.self_report import SelfReport
 from health_collectord.services.system import SystemService
+from health_collectord.sinks.checkpoints import Checkpoints
 from health_collectord.sinks.console import ConsoleSink
-from health_collectord.sinks.jsonl import JsonlSink
+from health_collectord.sinks.jsonl import BlackBoxWriter, JsonlSink
+from health_collectord.sinks.keeper import RecordKeeper
 from health_collectord.sinks.log import LogSink
 from health_collectord.sinks.queued import QueuedSink
 
@@ -54,9 +59,12 @@ class Collector:
         self._reread = reread or (lambda: config)
         self._notifier = Notifier()
         self.epoch = os.urandom(16).hex()
+        store, clock = SnapshotStore(), WakeOnceClock()
         self._sinks = _sinks(config)
+        if config.record.enabled:
+            self._sinks += (self._recorder(store, clock),)
         self.runtime = runtime = CollectorRuntime(
-            sinks=self._sinks, deadline=config.shutdown_seconds
+            clock=clock, state=store, sinks=self._sinks, deadline=config.shutdown_seconds
         )
         enabled = tuple(m for m in config.metrics if m.enabled)
         history = HistoryProcess(tuple((m.entry, m.interval) for m in enabled))
@@ -126,6 +134,32 @@ class Collector:
         finish(self._context)
         return status
 
+    def _recorder(self, store: SnapshotStore, clock: ClockProtocol) -> JsonlSink:
+        """The record: text, black box, and what becomes of ended segments."""
+        config = self.config
+        folder, box = config.data_dir / "history", config.data_dir / "black-box"
+        checkpoints = Checkpoints(
+            store,
+            clock,
+            catalogue=lambda: [described for _, described in self._operations.entries],
+            boot_id=Host(config.procfs).text(Path(config.procfs, "sys/kernel/random/boot_id")),
+            epoch=self.epoch,
+        )
+        return JsonlSink(
+            folder,
+            config.record.segment_seconds,
+            checkpoint=checkpoints,
+            black_box=BlackBoxWriter(box, self.epoch, config.record.sync_seconds)
+            if config.record.black_box
+            else None,
+            keeper=RecordKeeper(
+                folder,
+                box if config.record.black_box else None,
+                config.record.text_seconds,
+                lambda message: self.runtime.ctx.emit(message),
+            ),
+        )
+
     def _say_started(self) -> None:
         warn_of_plaintext(events=self.publisher, state=self.state)
         self.runtime.ctx.emit(
@@ -193,8 +227,6 @@ def _sinks(config: Config) -> tuple[QueuedSink, ...]:
     sinks: list[QueuedSink] = [LogSink(prefixed="JOURNAL_STREAM" in os.environ)]
     if config.console:
         sinks.append(ConsoleSink())
-    if config.record:
-        sinks.append(JsonlSink(config.data_dir / "history", config.segment_seconds))
     return tuple(sinks)
 
 

@@ -171,7 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     _add_replay(commands)
     for each in (run, check):
-        settings.add_flags(each, configuration.GENERAL)
+        settings.add_flags(each, (*configuration.GENERAL, *configuration.RECORD))
     _add_pairing(commands)
     for name, each in commands.choices.items():
         if name not in ("run", "check-config"):

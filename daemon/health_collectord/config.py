@@ -42,11 +42,6 @@ GENERAL = (
     Setting("data_dir", TEXT, "data", "directory for the records", "DIR"),
     Setting("interval", number(0.1, 3600), 1.0, "seconds between samples", "SECONDS"),
     Setting("console", BOOL, False, "print every event on standard output", ""),
-    Setting("record", BOOL, True, "record every event below the data directory", ""),
-    Setting(
-        "segment_seconds", number(1, 86400, whole=True), 600,
-        "seconds after which a new record file begins",
-    ),
     Setting("procfs", TEXT, "/proc", "where procfs is mounted", "DIR"),
     Setting("sysfs", TEXT, "/sys", "where sysfs is mounted", "DIR"),
     Setting(
@@ -54,6 +49,42 @@ GENERAL = (
         "seconds that each part may take to stop before it is left behind",
     ),
 )  # fmt: skip
+
+RECORD = (
+    Setting(
+        "record.enabled", BOOL, True, "record every event below the data directory", "",
+        was="record",
+    ),
+    Setting(
+        "record.segment_seconds", number(1, 86400, whole=True), 600,
+        "seconds after which a new record file begins", was="segment_seconds",
+    ),
+    Setting(
+        "record.text_seconds", number(0, 1e9), 86400.0,
+        "seconds for which a file that has ended stays as text, for tail, grep and jq; as columns"
+        " it takes a sixtieth of that",
+    ),
+    Setting(
+        "record.black_box", BOOL, True,
+        "keep the newest events where a loss of power does not reach them: a file of 4 MiB that is"
+        " overwritten in place",
+    ),
+    Setting(
+        "record.sync_seconds", number(1, 3600), 10.0,
+        "seconds that a loss of power may cost; 2 at most while the machine is critical",
+    ),
+)  # fmt: skip
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class RecordConfig:
+    """The record as configured; RECORD says what each means."""
+
+    enabled: bool
+    segment_seconds: int
+    text_seconds: float
+    black_box: bool
+    sync_seconds: float
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
@@ -85,8 +116,7 @@ class Config:
     data_dir: Path
     interval: float
     console: bool
-    record: bool
-    segment_seconds: int
+    record: RecordConfig
     procfs: str
     sysfs: str
     shutdown_seconds: float
@@ -96,7 +126,7 @@ class Config:
 
 def settings_of(catalogue: tuple[Entry, ...]) -> tuple[Setting, ...]:
     """Every setting there is: the general ones, then each metric's."""
-    return GENERAL + tuple(s for entry in catalogue for s in _metric_settings(entry))
+    return GENERAL + RECORD + tuple(s for entry in catalogue for s in _metric_settings(entry))
 
 
 def load(
@@ -127,8 +157,9 @@ def load(
     data_dir = Path(loaded["data_dir"])
     keys_dir = Path(loaded["keys_dir"] or data_dir / "keys")
     general |= {"host_id": host_id, "data_dir": data_dir, "keys_dir": keys_dir}
+    record = RecordConfig(**{s.key.partition(".")[2]: loaded[s.key] for s in RECORD})
     metrics = tuple(_metric_config(entry, loaded) for entry in catalogue)
-    return Config(**general, metrics=metrics, loaded=loaded)
+    return Config(**general, record=record, metrics=metrics, loaded=loaded)
 
 
 def changes(old: Config, new: Config) -> tuple[dict[str, Any], list[str]]:

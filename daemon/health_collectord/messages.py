@@ -79,6 +79,22 @@ class CollectorSinkRecovered(Message):
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
+class CollectorRecordRecovered(Message):
+    """What the black box had beyond a segment's text is in it now.
+
+    Events `first_seq` to `last_seq` of the start `of_epoch`; `damaged_bytes` of the text were no
+    whole records.
+    """
+
+    segment: str
+    of_epoch: str
+    first_seq: int
+    last_seq: int
+    events: int
+    damaged_bytes: int
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
 class MetricStatus(Message):
     """A metric's status changed: ``collector.metrics.NAME.updated``.
 

@@ -106,13 +106,17 @@ def choice(*options: str) -> Kind:
 
 @dataclass(slots=True, frozen=True)
 class Setting:
-    """One setting. With `metavar` (for a boolean, the empty string) it has a flag as well."""
+    """One setting. With `metavar` (for a boolean, the empty string) it has a flag as well.
+
+    `was` is its key in an earlier version, which is taken as well, and its flag's name.
+    """
 
     key: str
     kind: Kind
     default: Any
     doc: str
     metavar: str | None = None
+    was: str | None = None
 
     @property
     def variable(self) -> str:
@@ -146,7 +150,7 @@ def add_flags(parser: argparse.ArgumentParser, settings: Iterable[Setting]) -> N
     for setting in settings:
         if setting.metavar is None:
             continue
-        name = f"--{setting.key.replace('_', '-')}"
+        name = f"--{(setting.was or setting.key).replace('_', '-')}"
         text = f"{setting.doc} (default: {show(setting.default) or 'none'})".replace("%", "%%")
         if setting.kind is BOOL:
             parser.add_argument(
@@ -176,6 +180,7 @@ def load(
         SettingsError: a file that cannot be read, an unknown key or variable, a bad value.
     """
     known = {s.key: s for s in settings}
+    earlier = {s.was: s for s in known.values() if s.was is not None}
     named = flags.get("config") or environ.get(f"{prefix}_CONFIG")
     file = Path(named) if named else default_file
     values = {key: s.default for key, s in known.items()}
@@ -184,15 +189,15 @@ def load(
     if text is not None:
         for key, value in _flatten(_parse(file, text), known):
             where = f"{file}{_line_of(text, key)}"
-            setting = known.get(key)
+            setting = known.get(key) or earlier.get(key)
             if setting is None:
                 raise _unknown(f"{where}: unknown key {key!r}", key, known)
-            values[key], origins[key] = _checked(setting, value, where), str(file)
+            values[setting.key], origins[setting.key] = _checked(setting, value, where), str(file)
     _from_environment(known, prefix, environ, values, origins)
     for key, setting in known.items():
         given = flags.get(key)
         if given is not None:
-            flag = f"--{key.replace('_', '-')}"
+            flag = f"--{(setting.was or key).replace('_', '-')}"
             values[key] = _checked(setting, given, flag, is_text=isinstance(given, str))
             origins[key] = flag
     return Loaded(values, origins, file if text is not None else None)
@@ -206,6 +211,7 @@ def _from_environment(
     origins: dict[str, str],
 ) -> None:
     by_variable = {f"{prefix}_{s.variable}": s for s in known.values()}
+    by_variable |= {f"{prefix}_{s.was.upper()}": s for s in known.values() if s.was is not None}
     for name in sorted(environ):
         if not name.startswith(f"{prefix}_") or name == f"{prefix}_CONFIG":
             continue

@@ -43,7 +43,7 @@ def test_a_directory_is_read_in_the_order_of_time(tmp_path: Path) -> None:
 def test_where_there_is_nothing_the_error_names_the_place(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match=r"none\.jsonl: No such file"):
         Recording([tmp_path / "none.jsonl"])
-    with pytest.raises(RecordingError, match=r"no recording \(\*\.jsonl\) below"):
+    with pytest.raises(RecordingError, match=r"no recording"):
         Recording([tmp_path])
 
 

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from health_collectord.sinks.jsonl import JsonlSink
+from health_archive import list_segments, read_black_box, read_checkpoint
+from health_collectord.runtime.store import SnapshotStore
+from health_collectord.sinks.checkpoints import Checkpoints
+from health_collectord.sinks.jsonl import BlackBoxWriter, JsonlSink
 from health_collectord.sinks.queued import Record
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.doubles import START, Note, sequenced
+from tests.doubles import START, ManualClock, Note, sequenced
 
 
 def record(seconds: float, number: int = 0) -> Record:
@@ -235,3 +238,97 @@ def test_a_file_in_the_place_of_its_own_is_left_alone(tmp_path: Path) -> None:
     sink.close()
     assert path.read_text() == "a stranger's"
     assert names(tmp_path) == ["2026-01-01/12-00-05.jsonl", "2026-01-01/12-00-06.jsonl"]
+
+
+class Scene:
+    """A sink with all that belongs to it, whose writer works when it is told to."""
+
+    def __init__(self, folder: Path, seconds: int = 600) -> None:
+        self.store = SnapshotStore()
+        self.folder = folder
+        checkpoints = Checkpoints(self.store, ManualClock(), list, "boot", "e" * 32)
+        self.box = BlackBoxWriter(folder.parent / "black-box", "e" * 32)
+        self.sink = JsonlSink(folder, seconds, checkpoint=checkpoints, black_box=self.box)
+
+    def happen(self, number: int, seconds: float) -> None:
+        evt = sequenced(Note(number), number, seconds)
+        self.sink.handle(evt)
+        self.store.set("n", {"is": number})
+        self.store.commit(number)
+
+    def write(self) -> None:
+        self.sink._write_all()
+
+
+def test_each_segment_begins_with_the_state_before_its_first_event(tmp_path: Path) -> None:
+    scene = Scene(tmp_path / "history")
+    for number, seconds in ((1, 5), (2, 6), (3, 600), (4, 1300)):
+        scene.happen(number, seconds)
+    scene.write()
+    scene.sink.close()
+    segments = list_segments(tmp_path / "history")
+    assert [s.name[-8:] for s in segments] == ["12-00-05", "12-10-00", "12-20-00"]
+    for segment, seq in zip(segments, (0, 2, 3), strict=True):
+        first = next(iter(segment.lines()))
+        assert isinstance(first, bytes)
+        checkpoint = read_checkpoint(first)
+        assert checkpoint is not None
+        assert checkpoint.seq == seq
+        assert checkpoint.state == ({"n": {"is": seq}} if seq else {})
+
+
+def test_the_black_box_has_every_line(tmp_path: Path) -> None:
+    scene = Scene(tmp_path / "history")
+    for number in range(1, 9):
+        scene.happen(number, number)
+        scene.write()
+    scene.sink.close()
+    [segment] = list_segments(tmp_path / "history")
+    kept = list(read_black_box(tmp_path / "black-box"))
+    assert {each.segment for each in kept} == {segment.name}
+    assert b"".join(each.lines for each in kept) == segment.text_path.read_bytes()
+
+
+def test_a_black_box_that_cannot_be_written_costs_the_record_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "black-box").mkdir()
+    scene = Scene(tmp_path / "history")
+    for number in range(1, 4):
+        scene.happen(number, number)
+        scene.write()
+    scene.sink.close()
+    [segment] = list_segments(tmp_path / "history")
+    assert segment.text_path.read_bytes().count(b"\n") == 4
+    assert caplog.text.count("no black box") == 1
+
+
+def test_after_a_removed_folder_a_checkpoint_comes_with_the_next_event(tmp_path: Path) -> None:
+    scene = Scene(tmp_path / "history")
+    scene.happen(1, 5)
+    scene.write()
+    shutil.rmtree(tmp_path / "history")
+    scene.happen(2, 6)
+    with pytest.raises(FileNotFoundError):
+        scene.sink.write(list(scene.sink._queue))
+    scene.happen(3, 7)
+    scene.write()
+    scene.sink.close()
+    lines = [list(s.lines()) for s in list_segments(tmp_path / "history")]
+    assert [len(each) for each in lines] == [1, 2], "the second, then the checkpoint and the third"
+
+
+def test_a_name_that_has_ended_as_columns_is_not_taken_again(tmp_path: Path) -> None:
+    (tmp_path / "2026-01-01").mkdir()
+    (tmp_path / "2026-01-01/12-00-05.events").write_bytes(b"columns")
+    sink = JsonlSink(tmp_path)
+    write_all(sink, record(5))
+    sink.close()
+    assert names(tmp_path) == ["2026-01-01/12-00-05.events", "2026-01-01/12-00-06.jsonl"]
+
+
+def test_it_writes_and_syncs_more_often_while_the_machine_is_critical(tmp_path: Path) -> None:
+    writer = BlackBoxWriter(tmp_path / "box", "e" * 32, sync_seconds=10)
+    assert writer.pause(critical=True) == 2.0
+    assert writer.pause(critical=False) == 5.0
+    assert BlackBoxWriter(tmp_path / "box", "e", sync_seconds=1).pause(critical=False) == 1.0

@@ -1,4 +1,4 @@
-"""What was recorded: the lines of ``history/YYYY-MM-DD/HH-MM-SS.jsonl``, as events again."""
+"""What was recorded: the lines of ``history/YYYY-MM-DD/HH-MM-SS``, as events again."""
 
 import json
 import logging
@@ -13,6 +13,10 @@ from typing import Any, NoReturn
 from bussdcc.event import Event
 from bussdcc.io import EventSourceProtocol
 from bussdcc.message import Message
+from health_archive.checkpoints import NAME as CHECKPOINT
+from health_archive.columns import Damage
+from health_archive.recovery import NAME as RECOVERED
+from health_archive.segments import COLUMNS, TEXT, Segment
 from health_wire.tree import state_path
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
@@ -48,7 +52,8 @@ class Recording(EventSourceProtocol):
     A line that is no record (the last before a power cut, for one) is left out, and said.
 
     Args:
-        paths: files, and directories of which all ``*.jsonl`` below are taken.
+        paths: files, and directories of which all segments below are taken, be they text
+            (``*.jsonl``) or columns (``*.events``).
 
     Raises:
         RecordingError: a path is not there, or has no such file below it.
@@ -62,7 +67,9 @@ class Recording(EventSourceProtocol):
         for path in self.files:
             for number, line in enumerate(_lines(path), 1):
                 try:
-                    yield _parse(line)
+                    event = _parse(line)
+                    if event is not None:
+                        yield event
                 except (ValueError, RecursionError) as error:
                     complaints += 1
                     if complaints <= _MOST_COMPLAINTS:
@@ -100,18 +107,29 @@ class Recording(EventSourceProtocol):
 
 def _files(path: Path) -> list[Path]:
     try:
-        found = sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]
+        found = [path]
+        if path.is_dir():
+            columns, texts = path.rglob(f"*{COLUMNS}"), path.rglob(f"*{TEXT}")
+            # Of a segment in both forms the columns are read: they carry checksums.
+            found = sorted({f.with_suffix(""): f for f in (*texts, *columns)}.values())
         for file in found:
             file.open("rb").close()
     except OSError as error:
         raise RecordingError(f"{error.filename}: {error.strerror}") from None
     if not found:
-        raise RecordingError(f"{path}: no recording (*.jsonl) below this directory")
+        raise RecordingError(f"{path}: no recording (*{TEXT}, *{COLUMNS}) below this directory")
     return found
 
 
 def _lines(path: Path) -> Iterator[bytes]:
     try:
+        if path.suffix == COLUMNS:
+            for part in Segment(path.parent, path.stem).lines():
+                if isinstance(part, Damage):
+                    _log.warning("%s: %s (at byte %d)", path, part.reason, part.offset)
+                else:
+                    yield part
+            return
         with path.open("rb") as file:
             while line := file.readline(_LONGEST_LINE):
                 yield line
@@ -119,9 +137,12 @@ def _lines(path: Path) -> Iterator[bytes]:
         _log.warning("%s is left out from here on: %s", path, error.strerror)
 
 
-def _parse(line: bytes) -> Event[Message]:
+def _parse(line: bytes) -> Event[Message] | None:
+    """The event of a line; None for what the record says of itself, which never was one."""
     record = json.loads(line, parse_constant=_no_number)
     match record:
+        case {"name": name} if name in (CHECKPOINT, RECOVERED) and "seq" not in record:
+            return None
         case {"time": str(time), "name": str(name), "data": data} if _NAME.fullmatch(name):
             return Event(time=_time(time), payload=Recorded(name, data))
     raise ValueError("not an object with 'time', 'name' and 'data'")

@@ -2,7 +2,7 @@
 
 import os
 
-from health_collectord.sinks.queued import QueuedSink, Record
+from health_collectord.sinks.queued import QueuedSink, Record, lines_of
 
 
 class ConsoleSink(QueuedSink):
@@ -16,7 +16,7 @@ class ConsoleSink(QueuedSink):
         self._fd = fd
 
     def write(self, batch: list[Record]) -> int:
-        rest = memoryview(b"".join(line for _, line in batch))
+        rest = memoryview(b"".join(lines_of(batch)))
         while rest:
             rest = rest[os.write(self._fd, rest) :]
         return len(batch)

@@ -1,13 +1,26 @@
 """Events in files: ``DATA_DIR/history/YYYY-MM-DD/HH-MM-SS.jsonl``."""
 
 import errno
+import logging
+import math
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
+from time import monotonic
 
-from health_collectord.sinks.queued import QueuedSink, Record
+from bussdcc import Event, Message
+from health_archive.black_box import BlackBox
+from health_archive.checkpoints import Checkpoint
+
+from health_collectord.events import SequencedEvent
+from health_collectord.sinks.keeper import RecordKeeper
+from health_collectord.sinks.queued import QueuedSink, Record, lines_of
+
+_log = logging.getLogger(__name__)
+_HEALTH = "health.updated"
 
 
 class JsonlSink(QueuedSink):
@@ -15,44 +28,92 @@ class JsonlSink(QueuedSink):
 
     A segment is a file of its own that begins at a whole multiple of `segment_seconds` since
     1970, or at the first record after a start; it is named after its first record's UTC time and
-    never one that exists. Every line in it is complete: what was cut short by a full disk is
-    taken back, and only a power cut or ``kill -9`` can leave a last line that is not.
+    never one that exists, and begins with a checkpoint. Every line in it is complete: what was cut
+    short by a full disk is taken back, and only a power cut or ``kill -9`` can leave a last line
+    that is not.
 
     Args:
         directory: below which the days' directories are made.
         segment_seconds: a segment's length; 600 gives files that begin at :00, :10, :20.
+        checkpoint: makes what a segment begins with, for an event of that time.
+        black_box: gets every line as well.
+        keeper: recovers before anything is written, and takes care of segments that have ended.
     """
 
     name = "jsonl"
 
-    def __init__(self, directory: Path, segment_seconds: int = 600, limit: int = 5000) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        segment_seconds: int = 600,
+        limit: int = 5000,
+        *,
+        checkpoint: Callable[[datetime], Checkpoint] | None = None,
+        black_box: "BlackBoxWriter | None" = None,
+        keeper: RecordKeeper | None = None,
+    ) -> None:
         super().__init__(limit)
         self._directory = directory
         self._seconds = segment_seconds
+        self._checkpoint = checkpoint
+        self._black_box = black_box
+        self._keeper = keeper
+        self._time: datetime | None = None  # of the last event, which those of its tick share
+        self._expected: int | None = None  # the segment whose checkpoint has been made
         self._segment: int | None = None
         self._fd = -1
         self._path = directory
         self._size = self._lines = 0
 
+    def handle(self, evt: Event[Message]) -> None:
+        assert isinstance(evt, SequencedEvent)
+        if evt.time is not self._time:
+            self._time = evt.time
+            segment = self._segment_of(evt.time)
+            if segment != self._expected and self._checkpoint is not None:
+                self._queue.append((evt.time, self._checkpoint(evt.time).line))
+            self._expected = segment
+        if evt.name == _HEALTH and self._black_box is not None:
+            self.pause = self._black_box.pause(critical=evt.data.get("status") == "critical")
+        super().handle(evt)
+
+    def prepare(self) -> None:
+        if self._keeper is not None:
+            self._keeper.recover()
+            self._keeper.start()
+
     def write(self, batch: list[Record]) -> int:
         self._notice_removal()
-        segment = self._segment_of(batch[0][0])
-        lines = [line for _, line in takewhile(lambda r: self._segment_of(r[0]) == segment, batch)]
-        if segment != self._segment or self._fd < 0:
-            self._open(segment, batch[0][0])
-        rest = memoryview(b"".join(lines))
+        time, first = batch[0]
+        segment = self._segment_of(time)
+        same = takewhile(
+            lambda r: self._segment_of(r[0]) == segment and not callable(r[1]), batch[1:]
+        )
+        if segment != self._segment or self._fd < 0 or callable(first):
+            self._open(segment, time)
+        lines = lines_of([batch[0], *same])
+        left = memoryview(b"".join(lines))
         try:
-            size = len(rest)
-            while rest:
-                rest = rest[os.write(self._fd, rest) :]
+            size = len(left)
+            while left:
+                left = left[os.write(self._fd, left) :]
         except OSError as error:
             self._take_back()
             raise OSError(error.errno, error.strerror, str(self._path)) from None
         self._size += size
-        self._lines += len(lines)
+        self._lines += len(lines) - callable(first)
+        if self._black_box is not None:
+            self._black_box.write(self._name, lines)
         return len(lines)
 
     def close(self) -> None:
+        if self._keeper is not None:
+            self._keeper.stop()
+        if self._black_box is not None:
+            self._black_box.close()
+        self._close()
+
+    def _close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -68,21 +129,30 @@ class JsonlSink(QueuedSink):
         with suppress(FileNotFoundError, NotADirectoryError):
             if os.path.samestat(os.stat(self._path), os.fstat(self._fd)):
                 return
-        self.close()
+        self._close()
+        self._time = self._expected = None  # the next event has a checkpoint made
         self.count_lost(self._lines)
         raise FileNotFoundError(errno.ENOENT, "was removed while recording", str(self._path))
+
+    @property
+    def _name(self) -> str:
+        return f"{self._path.parent.name}/{self._path.stem}"
 
     def _segment_of(self, time: datetime) -> int:
         return int(time.timestamp() // self._seconds)
 
     def _open(self, segment: int, time: datetime) -> None:
-        self.close()
+        self._close()
         begin = datetime.fromtimestamp(segment * self._seconds, UTC)
         # The first segment after a start, or after the clock jumped, begins in its middle.
         first = begin if self._segment is not None and segment == self._segment + 1 else time
         while True:
             path = self._directory / first.strftime("%Y-%m-%d/%H-%M-%S.jsonl")
             path.parent.mkdir(parents=True, exist_ok=True)
+            # Of a name that has ended as columns there is no text any more.
+            if path.with_suffix(".events").exists():
+                first += timedelta(seconds=1)
+                continue
             try:
                 self._fd = os.open(
                     path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640
@@ -92,14 +162,73 @@ class JsonlSink(QueuedSink):
                 continue
             break
         self._path, self._segment, self._size, self._lines = path, segment, 0, 0
+        if self._keeper is not None:
+            self._keeper.begun(self._name)
 
     def _take_back(self) -> None:
         """Cuts off a line that was written in part; where even that fails, starts a new file."""
         try:
             os.ftruncate(self._fd, self._size)
         except OSError:
-            self.close()
+            self._close()
         if self._size == 0:
             with suppress(OSError):
-                self.close()
+                self._close()
                 self._path.unlink()
+
+
+class BlackBoxWriter:
+    """Keeps a black box beside the record; what is wrong with it costs the record nothing.
+
+    Args:
+        path: the box's file.
+        epoch: of this start.
+        sync_seconds: how much a loss of power may cost; less while the machine is critical.
+    """
+
+    _AGAIN_SECONDS = 60.0
+    _CALM_SECONDS, _CRITICAL_SECONDS = 5.0, 2.0  # between two writes
+
+    def __init__(self, path: Path, epoch: str, sync_seconds: float = 10.0) -> None:
+        self._path = path
+        self._epoch = epoch
+        self._sync_seconds = self._every = sync_seconds
+        self._box: BlackBox | None = None
+        self._again = self._synced = 0.0
+        self._told = False
+
+    def pause(self, *, critical: bool) -> float:
+        """Seconds between two writes from now on, each of them synced while it is critical."""
+        self._every = min(self._sync_seconds, self._CRITICAL_SECONDS if critical else math.inf)
+        return min(self._every, self._CALM_SECONDS)
+
+    def write(self, segment: str, lines: list[bytes]) -> None:
+        """Adds a segment's newest lines, and makes them last where it is time."""
+        now = monotonic()
+        if self._box is None and now < self._again:
+            return
+        try:
+            if self._box is None:
+                self._box = BlackBox(self._path)
+            self._box.write(segment, self._epoch, lines)
+            if now - self._synced >= self._every * 0.9:  # the writer's pauses are not exact
+                self._synced = now
+                self._box.sync()
+            self._told = False
+        except OSError as error:
+            self._fail(error, now)
+
+    def close(self) -> None:
+        box, self._box = self._box, None
+        if box is None:
+            return
+        with suppress(OSError):
+            box.sync()
+        box.close()
+
+    def _fail(self, error: OSError, now: float) -> None:
+        self.close()
+        self._again = now + self._AGAIN_SECONDS
+        if not self._told:
+            self._told = True
+            _log.warning("no black box: %s: %s", self._path, error.strerror or error)

@@ -17,7 +17,7 @@ from health_collectord.messages import (
     HealthUpdated,
     MetricStatus,
 )
-from health_collectord.sinks.queued import QueuedSink, Record
+from health_collectord.sinks.queued import QueuedSink, Record, lines_of
 
 # The journal's priorities (man 3 sd-daemon): 3 error, 4 warning, 5 notice, 6 informational.
 Line = tuple[int, str]
@@ -43,7 +43,7 @@ class LogSink(QueuedSink):
         return f"{prefix}{escape(text)}\n".encode()  # one line, whatever an error's text holds
 
     def write(self, batch: list[Record]) -> int:
-        rest = memoryview(b"".join(line for _, line in batch))
+        rest = memoryview(b"".join(lines_of(batch)))
         while rest:
             rest = rest[os.write(self._fd, rest) :]
         return len(batch)

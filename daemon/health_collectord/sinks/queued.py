@@ -3,6 +3,7 @@
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from itertools import islice
 from time import monotonic
@@ -13,11 +14,17 @@ from bussdcc.io import EventSinkProtocol
 from health_collectord.events import SequencedEvent
 from health_collectord.messages import CollectorSinkDegraded, CollectorSinkRecovered
 
-Record = tuple[datetime, bytes]
+# When it happened, and its line, or what makes that when it is written.
+Record = tuple[datetime, bytes | Callable[[], bytes]]
 
 _BATCH = 1000
 _RETRY_SECONDS = 5.0
 _STOP_SECONDS = 3.0
+
+
+def lines_of(batch: Iterable[Record]) -> list[bytes]:
+    """The lines of records, made where they have yet to be."""
+    return [line() if callable(line) else line for _, line in batch]
 
 
 class QueuedSink(EventSinkProtocol, ABC):
@@ -105,8 +112,12 @@ class QueuedSink(EventSinkProtocol, ABC):
         if self._thread is not None:
             self._thread.join(_STOP_SECONDS)
 
+    def prepare(self) -> None:
+        """Called by the writer thread before it writes anything."""
+
     def _run(self) -> None:
         retry_at = 0.0
+        self.prepare()
         while True:
             self._wake.wait(self.pause)
             self._wake.clear()

@@ -1,0 +1,109 @@
+"""What becomes of segments once they have ended, and of what a black box has beyond them."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from bussdcc import Message
+from health_archive import BlackBox, find_segment, list_segments
+from health_collectord.messages import CollectorRecordRecovered
+from health_collectord.sinks.keeper import RecordKeeper
+
+from tests.doubles import Note, sequenced
+
+EPOCH = "e" * 32
+
+
+def text(first: int, last: int) -> bytes:
+    return b"".join(sequenced(Note(n), n, n).record for n in range(first, last + 1))
+
+
+def segment(folder: Path, name: str, content: bytes) -> Path:
+    path = folder / f"{name}.jsonl"
+    path.parent.mkdir(exist_ok=True, parents=True)
+    path.write_bytes(content)
+    return path
+
+
+def keeper(
+    folder: Path, emit: Callable[[Message], None] = lambda _: None, text_seconds: float = 1e9
+) -> RecordKeeper:
+    return RecordKeeper(folder, folder.parent / "black-box", text_seconds, emit)
+
+
+def forms(folder: Path) -> list[tuple[str, bool, bool]]:
+    return [(s.name, s.text is not None, s.columns is not None) for s in list_segments(folder)]
+
+
+def test_all_but_the_one_under_way_become_columns(tmp_path: Path) -> None:
+    folder = tmp_path / "history"
+    for name in ("2026-01-01/12-00-00", "2026-01-01/12-10-00", "2026-01-02/00-00-00"):
+        segment(folder, name, text(1, 50))
+    kept = keeper(folder)
+    kept.begun("2026-01-02/00-00-00")
+    kept.tidy()
+    assert forms(folder) == [
+        ("2026-01-01/12-00-00", True, True),
+        ("2026-01-01/12-10-00", True, True),
+        ("2026-01-02/00-00-00", True, False),
+    ]
+    ended = find_segment(folder, "2026-01-01/12-00-00")
+    assert ended is not None
+    assert b"".join(part for part in ended.read() if isinstance(part, bytes)) == text(1, 50)
+
+
+def test_texts_go_when_their_time_is_over_and_their_columns_are_right(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "history"
+    segment(folder, "2026-01-01/12-00-00", text(1, 50))
+    wrong = segment(folder, "2026-01-01/12-10-00", text(1, 50))
+    kept = keeper(folder, text_seconds=60)
+    kept.begun("2026-01-02/00-00-00")
+    wrong.with_suffix(".events").write_bytes(b"no columns at all")
+    with caplog.at_level(logging.WARNING):
+        kept.tidy()
+        kept.tidy()
+    assert forms(folder) == [
+        ("2026-01-01/12-00-00", False, True),
+        ("2026-01-01/12-10-00", True, True),
+    ]
+    assert caplog.text.count("the record stays as text") == 1, "said once"
+
+
+def test_a_folder_that_cannot_be_read_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "history").write_text("a file in the way")
+    kept = keeper(tmp_path / "history")
+    for _ in range(2):
+        kept.tidy()
+    assert caplog.text.count("Not a directory") == 1
+
+
+def test_what_the_black_box_has_beyond_a_text_is_recovered_and_told(tmp_path: Path) -> None:
+    folder = tmp_path / "history"
+    name = "2026-01-01/12-00-00"
+    whole = text(1, 50)
+    segment(folder, name, whole[: len(text(1, 30)) + 5])
+    box = BlackBox(tmp_path / "black-box", 1 << 18)
+    for first in range(1, 50, 10):
+        box.write(name, EPOCH, text(first, first + 9).splitlines(keepends=True))
+    box.close()
+    said: list[Message] = []
+    keeper(folder, said.append).recover()
+    assert said == [
+        CollectorRecordRecovered(
+            segment=name, of_epoch=EPOCH, first_seq=31, last_seq=50, events=20, damaged_bytes=5
+        )
+    ]
+    assert (folder / f"{name}.jsonl").read_bytes().startswith(whole)
+    keeper(folder, said.append).recover()
+    assert len(said) == 1, "once"
+
+
+def test_a_box_that_is_none_costs_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "black-box").write_bytes(b"x" * 5000)
+    keeper(tmp_path / "history").recover()
+    assert "nothing could be recovered" in caplog.text
