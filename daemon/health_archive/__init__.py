@@ -1,7 +1,8 @@
 """The record on disk: what is written, kept, found again and proven (FORMAT.md).
 
 Used by whoever records, and by whoever is asked about what was. The standard library only, and
-`health_wire.tree`.
+`health_wire.tree`. What needs SQLite is imported by itself, since it takes memory:
+`health_archive.index` and `health_archive.history`.
 """
 
 from health_archive.black_box import BlackBox, read_black_box

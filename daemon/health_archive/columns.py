@@ -1,22 +1,24 @@
 """Whole segments as columns and back: the file format of FORMAT.md."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from struct import Struct
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from health_archive import shapes
 from health_archive.frames import CRC, inflate, sealed, unsealed
 from health_archive.numbers import DamagedSegment, Reader, Writer
+from health_archive.shapes import Tables
 
 MAGIC = b"\x89EVENTS\n"
 VERSION = 1
 BLOCK_SIZE = 1 << 20  # of text at most; ten minutes of a small host are one block
 _MARK = b"\x89BLK"
 _TEXT, _COLUMNS = 0, 1
-_LEVEL = 6
+_LEVEL = 9
+_MEMORY = 6  # zlib's own codes are then made anew more often, as columns want it
 _FILE = Struct("<8sHHQ")  # magic, version, 0, size of the text
 _BLOCK = Struct("<4sBIIIIqqQQI")
 FILE_HEADER_SIZE = _FILE.size + CRC.size
@@ -124,6 +126,23 @@ def read(segment: bytes) -> Iterator[Block | Damage]:
 
     The memory that a step takes is bounded by a block's, however the file was forged.
     """
+    return _read(segment, lambda packed, header: Block(_text_of(packed, header), header.extent))
+
+
+def read_tables(segment: bytes) -> Iterator[Tables | bytes | Damage]:
+    """The same by templates, of which only what is looked at is unpacked; or a block's text.
+
+    A block's CRC is its text's, and not looked at; zlib has a checksum of its own.
+    """
+    return _read(segment, _tables_of)
+
+
+_Part = TypeVar("_Part")
+
+
+def _read(
+    segment: bytes, of_block: Callable[[bytes, "_Header"], _Part]
+) -> Iterator[_Part | Damage]:
     try:
         left, at, whole = text_size(segment), FILE_HEADER_SIZE, True
     except DamagedSegment as damage:
@@ -133,13 +152,16 @@ def read(segment: bytes) -> Iterator[Block | Damage]:
         header = _block_header(segment, at)
         if header is None:
             end = _next_block(segment, at + 1)
-            part: Block | Damage = Damage(at, end - at, "no block begins where one should")
+            yield Damage(at, end - at, "no block begins where one should")
+            whole = False
         else:
             end = min(at + _BLOCK_HEADER_SIZE + header.packed, len(segment))
-            part = _decode_block(segment[at + _BLOCK_HEADER_SIZE : end], header, at)
             left -= header.size
-        whole = whole and isinstance(part, Block)
-        yield part
+            try:
+                yield of_block(segment[at + _BLOCK_HEADER_SIZE : end], header)
+            except DamagedSegment as damage:
+                yield Damage(at, end - at, str(damage), header.extent)
+                whole = False
         at = end
     if whole and left:
         much = f"{abs(left)} bytes of text {'less' if left > 0 else 'more'} than the file says"
@@ -163,7 +185,8 @@ def _encode_block(text: bytes) -> bytes:
     method, content = _COLUMNS, writer.content()
     if len(content) > _most_content(len(text)):
         method, content = _TEXT, text
-    packed = zlib.compress(content, _LEVEL)
+    deflater = zlib.compressobj(_LEVEL, memLevel=_MEMORY)
+    packed = deflater.compress(content) + deflater.flush()
     times, seqs = lines.times or (0,), lines.seqs or (0,)
     header = _BLOCK.pack(
         _MARK, method, len(packed), len(content), len(text), len(lines),
@@ -172,32 +195,26 @@ def _encode_block(text: bytes) -> bytes:
     return sealed(header) + packed
 
 
-def _decode_block(packed: bytes, header: _Header, at: int) -> Block | Damage:
-    if len(packed) < header.packed:
-        reason = f"the file ends {header.packed - len(packed)} bytes before its block does"
-    else:
-        try:
-            return Block(_text_of(packed, header), header.extent)
-        except DamagedSegment as damage:
-            reason = str(damage)
-    return Damage(at, _BLOCK_HEADER_SIZE + len(packed), reason, header.extent)
-
-
 def _text_of(packed: bytes, header: _Header) -> bytes:
+    tables = _tables_of(packed, header)
+    text = tables if isinstance(tables, bytes) else tables.text().encode("latin-1")
+    if len(text) != header.size or zlib.crc32(text) != header.crc:
+        raise DamagedSegment("the text is not the one that was written (CRC)")
+    return text
+
+
+def _tables_of(packed: bytes, header: _Header) -> Tables | bytes:
+    if len(packed) < header.packed:
+        missing = header.packed - len(packed)
+        raise DamagedSegment(f"the file ends {missing} bytes before its block does")
     if header.size > BLOCK_SIZE or header.content > _most_content(header.size):
         raise DamagedSegment(f"a block of {header.size} bytes of text in {header.content}")
     content = inflate(packed, header.content)
     if header.method == _TEXT:
-        text = content
-    elif header.method == _COLUMNS:
-        reader = Reader(content)
-        text = shapes.read(reader, header.size).encode("latin-1")
-        reader.finish()
-    else:
-        raise DamagedSegment(f"a block by a method that is not known: {header.method}")
-    if len(text) != header.size or zlib.crc32(text) != header.crc:
-        raise DamagedSegment("the text is not the one that was written (CRC)")
-    return text
+        return content
+    if header.method == _COLUMNS:
+        return shapes.read(Reader(content), header.size)
+    raise DamagedSegment(f"a block by a method that is not known: {header.method}")
 
 
 def _most_content(size: int) -> int:

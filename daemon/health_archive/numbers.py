@@ -133,37 +133,60 @@ class Reader:
         return self._bytes[self._at - size : self._at].decode("latin-1")
 
     def numbers(self, count: int) -> list[int]:
+        return self.later(count).read()
+
+    def later(self, count: int) -> "Numbers":
+        """The next numbers, for whoever wants them: most are passed over."""
         if not count:
-            return []
+            return Numbers(LINE, 0, 0, 0, 0, b"")
         described = self.number()
         kind, width = described & 3, described >> 2
         base, scale = self.signed(), self.signed()
-        if kind == LINE:
-            return [base] * count if not scale else [base + i * scale for i in range(count)]
-        if kind == RAW:
-            return [base + scale * n for n in self._planes(width, count)]
-        if kind == STEPS:
-            steps = [scale * _signed(n) for n in self._planes(width, count - 1)]
-            return list(accumulate(steps, initial=base))
-        raise DamagedSegment(f"a column of a kind that is not known: {kind}")
-
-    def _planes(self, width: int, count: int) -> Sequence[int]:
+        if kind > LINE:
+            raise DamagedSegment(f"a column of a kind that is not known: {kind}")
         begin = self._body
-        self._body += width * count
-        if not 1 <= width <= 8 or self._body > len(self._bytes):
-            raise DamagedSegment("a column that is longer than its block")
-        if width == 1:
-            return self._bytes[begin : self._body]
-        size, code = _room(width)
-        whole = bytearray(size * count)
-        for i in range(width):
-            whole[i::size] = self._bytes[begin + i * count : begin + (i + 1) * count]
-        return unpack(f"<{count}{code}", whole)
+        if kind != LINE:
+            self._body += width * (count - (kind == STEPS))
+            if not 1 <= width <= 8 or self._body > len(self._bytes):
+                raise DamagedSegment("a column that is longer than its block")
+        return Numbers(kind, width, base, scale, count, self._bytes[begin : self._body])
 
     def finish(self) -> None:
         """Makes sure that all was read."""
         if self._at != self._end or self._body != len(self._bytes):
             raise DamagedSegment("more in a block than its text")
+
+
+class Numbers:
+    """A column as it is stored."""
+
+    __slots__ = ("_base", "_kind", "_planes", "_scale", "_width", "count")
+
+    def __init__(
+        self, kind: int, width: int, base: int, scale: int, count: int, planes: bytes
+    ) -> None:
+        self._kind, self._width, self._base, self._scale = kind, width, base, scale
+        self.count, self._planes = count, planes
+
+    def read(self) -> list[int]:
+        base, scale = self._base, self._scale
+        if self._kind == LINE:
+            return [base + i * scale for i in range(self.count)] if scale else [base] * self.count
+        numbers = self._unpacked()
+        if self._kind == RAW:
+            return [base + scale * n for n in numbers]
+        return list(accumulate([scale * _signed(n) for n in numbers], initial=base))
+
+    def _unpacked(self) -> Sequence[int]:
+        planes, width = self._planes, self._width
+        if width == 1:
+            return planes
+        count = len(planes) // width
+        size, code = _room(width)
+        whole = bytearray(size * count)
+        for i in range(width):
+            whole[i::size] = planes[i * count : (i + 1) * count]
+        return unpack(f"<{count}{code}", whole)
 
 
 def _unsigned(number: int) -> int:

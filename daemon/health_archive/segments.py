@@ -134,17 +134,21 @@ def _whole_lines(parts: Iterator[bytes | Damage]) -> Iterator[bytes | Damage]:
         yield Damage(offset - len(rest), len(rest), "the last line is cut off")
 
 
-def list_segments(folder: Path) -> list[Segment]:
+def list_segments(folder: Path, since: str = "") -> list[Segment]:
     """All segments of a folder, the oldest first; what is not ours is passed over.
 
     Ours are regular files with our names, in folders with a day's name, neither of them a link.
     There is none where there is no folder.
 
+    Args:
+        folder: the record's.
+        since: the first day that is looked at; a year's segments take a while.
+
     Raises:
         OSError: the folder, or a day's, cannot be read.
     """
     sizes: dict[str, dict[str, int]] = {}
-    for day, entry in _entries(folder, _FILE):
+    for day, entry in _entries(folder, _FILE, since):
         stem, form = entry.name.split(".")
         with suppress(FileNotFoundError):
             size = entry.stat(follow_symlinks=False).st_size
@@ -264,12 +268,16 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def _entries(folder: Path, form: re.Pattern[str]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+def _entries(
+    folder: Path, form: re.Pattern[str], since: str = ""
+) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Regular files with such names, each with its day."""
     try:
         with os.scandir(folder) as entries:
             days = sorted(
-                e.name for e in entries if _is_day(e.name) and e.is_dir(follow_symlinks=False)
+                e.name
+                for e in entries
+                if e.name >= since and _is_day(e.name) and e.is_dir(follow_symlinks=False)
             )
     except FileNotFoundError:
         return

@@ -6,11 +6,12 @@ The upper layer of FORMAT.md. Text is Latin-1 throughout: one character for each
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import repeat
 
-from health_archive.numbers import DamagedSegment, Reader, Writer
-from health_archive.texts import TextsReader, TextsWriter
+from health_archive.numbers import DamagedSegment, Numbers, Reader, Writer
+from health_archive.texts import Texts, TextsReader, TextsWriter
 
 # A number after a key; the two characters before it are part of the template all the same.
 _JOINT = '":'
@@ -181,11 +182,82 @@ class _Room:
             raise DamagedSegment("a text that is longer than its block says")
 
 
-def read(reader: Reader, size: int) -> str:
-    """The text that `Lines` was made of.
+@dataclass(slots=True, frozen=True)
+class Table:
+    """The lines of a template.
+
+    Attributes:
+        flags: TIMED, SEQUENCED, FINE.
+        literals: the texts around the values.
+        columns: the values.
+        count: how many lines.
+    """
+
+    flags: int
+    literals: list[str]
+    columns: list[Texts]
+    count: int
+    room: _Room
+
+    def rows(self) -> Iterator[str]:
+        """The lines without their times and places.
+
+        Raises:
+            DamagedSegment: they are not there, or longer than the block says.
+        """
+        joint = "" if self.flags & FINE else _JOINT
+        *before, last = self.literals
+        pieces: list[Iterable[str]] = []
+        for literal, column in zip(before, self.columns, strict=True):
+            texts = column.read()
+            self.room.take(max(sum(map(len, texts)) - self.count, 0))
+            pieces += [repeat(literal + joint), texts]
+        return map("".join, zip(*pieces, repeat(last, self.count), strict=False))
+
+
+@dataclass(slots=True, frozen=True)
+class Tables:
+    """A block's lines by their templates.
+
+    Attributes:
+        order: which table each line is of.
+        times: of the lines of timed tables, in their order, in milliseconds since 1970.
+        seqs: of the lines of sequenced tables, in their order.
+    """
+
+    tables: list[Table]
+    order: list[int]
+    times: Numbers
+    seqs: Numbers
+    whole: bool
+
+    def text(self) -> str:
+        """
+        Raises:
+            DamagedSegment: as `Table.rows`.
+        """
+        rows = [(table.flags, table.rows()) for table in self.tables]
+        times, seqs = iter(self.times.read()), iter(self.seqs.read())
+        time_texts = _TimeTexts()
+        lines = []
+        for number in self.order:
+            flags, those = rows[number]
+            line = next(those)
+            if flags & TIMED:
+                line = time_texts[next(times)] + line
+            if flags & SEQUENCED:
+                line = f"{line}{_JOINT}{next(seqs)}}}"
+            lines.append(line)
+        if self.whole:
+            lines.append("")
+        return "\n".join(lines)
+
+
+def read(reader: Reader, size: int) -> Tables:
+    """What `Lines.write` wrote.
 
     Args:
-        reader: at the beginning of what `Lines.write` wrote.
+        reader: at its beginning.
         size: how long the text is at most, which bounds what it takes to make it.
 
     Raises:
@@ -203,25 +275,14 @@ def read(reader: Reader, size: int) -> str:
     timed = sum(n for flags, n in flagged if flags & TIMED)
     sequenced = sum(n for flags, n in flagged if flags & SEQUENCED)
     room.take(timed * _TIME_ENDS + sequenced * len(f"{_JOINT}0}}"))
-    times, seqs = iter(reader.numbers(timed)), iter(reader.numbers(sequenced))
-    columns = TextsReader(reader)
-    rows = [
-        _read_rows(columns, flags, literals, counts[number], room)
+    times, seqs = reader.later(timed), reader.later(sequenced)
+    texts = TextsReader(reader)
+    tables = [
+        _read_table(texts, flags, literals, counts[number], room)
         for number, (flags, literals) in enumerate(templates)
     ]
-    time_texts = _TimeTexts()
-    lines = []
-    for number in order:
-        line = next(rows[number])
-        flags = templates[number][0]
-        if flags & TIMED:
-            line = time_texts[next(times)] + line
-        if flags & SEQUENCED:
-            line = f"{line}{_JOINT}{next(seqs)}}}"
-        lines.append(line)
-    if whole:
-        lines.append("")
-    return "\n".join(lines)
+    reader.finish()
+    return Tables(tables, order, times, seqs, bool(whole))
 
 
 def _few(count: int, most: int) -> range:
@@ -237,18 +298,12 @@ def _read_template(reader: Reader) -> tuple[int, list[str]]:
     return flags, literals
 
 
-def _read_rows(
-    columns: TextsReader, flags: int, literals: list[str], count: int, room: _Room
-) -> Iterator[str]:
-    """The lines of one template, without their times and places."""
-    columns.begin()
-    joint = "" if flags & FINE else _JOINT
-    *before, last = literals
+def _read_table(
+    texts: TextsReader, flags: int, literals: list[str], count: int, room: _Room
+) -> Table:
+    values = len(literals) - 1
     # No value is empty.
-    room.take(count * (sum(map(len, literals)) + len(before) * (len(joint) + 1)))
-    pieces: list[Iterable[str]] = []
-    for literal in before:
-        column = columns.read(count)
-        room.take(max(sum(map(len, column)) - count, 0))
-        pieces += [repeat(literal + joint), column]
-    return map("".join, zip(*pieces, repeat(last, count), strict=False))
+    joints = 0 if flags & FINE else len(_JOINT)
+    room.take(count * (sum(map(len, literals)) + values * (joints + 1)))
+    texts.begin()
+    return Table(flags, literals, [texts.read(count) for _ in range(values)], count, room)

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from operator import add, sub
 
-from health_archive.numbers import Column, DamagedSegment, Reader, Writer
+from health_archive.numbers import Column, DamagedSegment, Numbers, Reader, Writer
 
 CONSTANT, CHOICE, MIXED, NUMBERS = range(4)  # NUMBERS + N: with at most N decimal places
 _MOST_PLACES = 9
 _MOST_DIGITS = 18
 _BIGGEST = 1 << 60  # and so is whatever has that many digits
 _is_number = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,9})?").fullmatch
+_is_plain = re.compile(r"-?[0-9]+(?:\.[0-9]+)?").fullmatch
 
 _NEAR = 8  # columns back that one may be told from
 _SAMPLE = 24  # numbers, twice, by which a column is chosen for that
@@ -144,19 +145,117 @@ class TextsWriter:
         self._writer.numbers(list(map(distinct.__getitem__, texts)))
 
 
+class Texts:
+    """A column as it is stored.
+
+    Attributes:
+        count: how many texts.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def read(self) -> list[str]:
+        """
+        Raises:
+            DamagedSegment: they are not there.
+        """
+        raise NotImplementedError
+
+    def figures(self) -> tuple[int, list[int | None]] | None:
+        """Decimal places, and numbers without their points; None for a text that is none.
+
+        None where there is no number at all.
+
+        Raises:
+            DamagedSegment: as `read`.
+        """
+        return _figures(self.read())
+
+
+class _Constant(Texts):
+    def __init__(self, count: int, text: str) -> None:
+        super().__init__(count)
+        self._text = text
+
+    def read(self) -> list[str]:
+        return [self._text] * self.count
+
+    def figures(self) -> tuple[int, list[int | None]] | None:
+        found = _figures([self._text])
+        return found and (found[0], found[1] * self.count)
+
+
+class _Choice(Texts):
+    def __init__(self, distinct: list[str], which: Numbers) -> None:
+        super().__init__(which.count)
+        self._distinct, self._which = distinct, which
+
+    def read(self) -> list[str]:
+        which = self._which.read()
+        if which and not 0 <= min(which) <= max(which) < len(self._distinct):
+            raise DamagedSegment(f"a text that is not among {len(self._distinct)}")
+        return list(map(self._distinct.__getitem__, which))
+
+
+class _Mixed(Texts):
+    def __init__(self, texts: list[str], numeric: "_Figures") -> None:
+        super().__init__(len(texts))
+        self._others, self._numeric = texts, numeric
+
+    def read(self) -> list[str]:
+        numeric = iter(self._numeric.read())
+        return [text or next(numeric) for text in self._others]
+
+    def figures(self) -> tuple[int, list[int | None]] | None:
+        numbers = iter(self._numeric.numbers())
+        return self._numeric.places, [None if text else next(numbers) for text in self._others]
+
+
+class _Figures(Texts):
+    """Numbers, alone or with what was told from an earlier column."""
+
+    def __init__(self, places: int, stored: Numbers, quotients: _Quotients) -> None:
+        super().__init__(stored.count)
+        self.places = places
+        self._stored, self._quotients = stored, quotients
+        self._other: _Figures | None = None
+        self._plus = False
+        self._numbers: list[int] | None = None
+
+    def relate(self, other: "_Figures", plus: bool) -> None:
+        self._other, self._plus = other, plus
+
+    def numbers(self) -> list[int]:
+        if self._numbers is None:
+            self._numbers = self._stored.read()
+            if self._other is not None:
+                how = sub if self._plus else add
+                self._numbers = list(map(how, self._numbers, self._other.numbers()))
+        return self._numbers
+
+    def read(self) -> list[str]:
+        if not self.places:
+            return list(map(str, self.numbers()))
+        return list(map(self._quotients.__getitem__, self.numbers()))
+
+    def figures(self) -> tuple[int, list[int | None]] | None:
+        return self.places, list(self.numbers())
+
+
 class TextsReader:
     """Reads what `TextsWriter` wrote."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._quotients = [_Quotients(places) for places in range(_MOST_PLACES + 1)]
-        self._before: deque[list[int]] = deque(maxlen=_NEAR)
+        self._before: deque[_Figures] = deque(maxlen=_NEAR)
 
     def begin(self) -> None:
         """From here on come the columns of another template."""
         self._before.clear()
 
-    def read(self, count: int) -> list[str]:
+    def read(self, count: int) -> Texts:
         """The next column, of so many texts.
 
         Raises:
@@ -164,40 +263,56 @@ class TextsReader:
         """
         kind = self._reader.number()
         if kind == CONSTANT:
-            return [self._reader.text()] * count
+            return _Constant(count, self._reader.text())
         if kind == CHOICE:
             return self._choice(count)
         if kind == MIXED:
-            texts = self._choice(count)
+            others = self._choice(count).read()
             places = self._reader.number()
-            numeric = iter(self._texts(places, self._reader.numbers(texts.count(""))))
-            return [text or next(numeric) for text in texts]
-        return self._texts(kind - NUMBERS, self._read_numbers(count))
-
-    def _read_numbers(self, count: int) -> list[int]:
+            return _Mixed(others, self._figures(places, others.count("")))
         relation = self._reader.number()
-        numbers = self._reader.numbers(count)
+        found = self._figures(kind - NUMBERS, count)
         if relation:
             place, plus = divmod(relation - 1, 2)
             if place >= len(self._before):
                 raise DamagedSegment("a column that is told from one that is not there")
-            numbers = list(map(sub if plus else add, numbers, self._before[place]))
-        self._before.appendleft(numbers)
-        return numbers
+            found.relate(self._before[place], bool(plus))
+        self._before.appendleft(found)
+        return found
 
-    def _texts(self, places: int, numbers: list[int]) -> list[str]:
-        if not places:
-            return list(map(str, numbers))
+    def _figures(self, places: int, count: int) -> _Figures:
         if places > _MOST_PLACES:
             raise DamagedSegment(f"a column of texts of a kind that is not known ({places})")
-        return list(map(self._quotients[places].__getitem__, numbers))
+        return _Figures(places, self._reader.later(count), self._quotients[places])
 
-    def _choice(self, count: int) -> list[str]:
+    def _choice(self, count: int) -> _Choice:
         size = self._reader.number()
         if size > count:
             raise DamagedSegment(f"{size} texts to choose {count} from")
         distinct = [self._reader.text() for _ in range(size)]
-        numbers = self._reader.numbers(count)
-        if numbers and not 0 <= min(numbers) <= max(numbers) < size:
-            raise DamagedSegment(f"a text that is not among {size}")
-        return list(map(distinct.__getitem__, numbers))
+        return _Choice(distinct, self._reader.later(count))
+
+
+def _figures(texts: list[str]) -> tuple[int, list[int | None]] | None:
+    """As `Texts.figures`, in thousandths."""
+    found = [thousandths(text) for text in texts]
+    return (3, found) if any(number is not None for number in found) else None
+
+
+def thousandths(text: str) -> int | None:
+    """A number as JSON writes it, rounded; None for what is none."""
+    try:
+        if "e" in text or "E" in text:
+            return round(float(text) * 1000)
+        whole, _, places = text.partition(".")
+        return shortened(int(whole + places), len(places)) if _is_plain(text) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def shortened(number: int, places: int) -> int:
+    """A number without its point, of so many decimal places, in thousandths: half goes up."""
+    scale: int = 10 ** abs(places - 3)
+    if places <= 3:
+        return number * scale
+    return (2 * number + scale) // (2 * scale)

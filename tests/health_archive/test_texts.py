@@ -4,7 +4,15 @@ import json
 
 import pytest
 from health_archive.numbers import DamagedSegment, Reader, Writer
-from health_archive.texts import CHOICE, MIXED, NUMBERS, TextsReader, TextsWriter
+from health_archive.texts import (
+    CHOICE,
+    MIXED,
+    NUMBERS,
+    TextsReader,
+    TextsWriter,
+    shortened,
+    thousandths,
+)  # fmt: skip
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,7 +44,7 @@ def read(content: bytes, *templates: list[list[str]]) -> list[list[list[str]]]:
     found = []
     for template in templates:
         columns.begin()
-        found.append([columns.read(len(column)) for column in template])
+        found.append([columns.read(len(column)).read() for column in template])
     reader.finish()
     return found
 
@@ -81,6 +89,27 @@ def test_a_column_that_is_another_takes_nothing_and_a_sum_little() -> None:
     assert sums - alone < 20
 
 
+@pytest.mark.parametrize(
+    ("text", "figure"),
+    [("1", 1000), ("-1.5", -1500), ("0.0005", 1), ("-0.0005", 0), ("1.23449", 1234), ("1e-05", 0),
+     ("1e15", 10**18), ("-0.0", 0), ("null", None), ('"1"', None), ("1e999", None), ("x", None),
+     ("1.", None), ("9" * 30, int("9" * 30) * 1000)],
+)  # fmt: skip
+def test_numbers_are_thousandths(text: str, figure: int | None) -> None:
+    assert thousandths(text) == figure
+
+
+@given(st.lists(TENTHS | st.just("null") | JSON_VALUE, min_size=1))
+def test_figures_are_those_of_the_texts(column: list[str]) -> None:
+    found = TextsReader(Reader(written([column]))).read(len(column)).figures()
+    known = [thousandths(text) for text in column]
+    if found is None:
+        assert not any(figure is not None for figure in known)
+    else:
+        places, figures = found
+        assert [f if f is None else shortened(f, places) for f in figures] == known
+
+
 def test_null_now_and_then_does_not_make_texts_of_numbers() -> None:
     column = ["null" if n % 50 == 0 else str(n * n * 7919 % 1009 / 10) for n in range(600)]
     assert len(written([column])) < 2400
@@ -99,4 +128,4 @@ def test_what_was_forged_is_damage(forged: list[int]) -> None:
     for number in forged:
         writer.number(number)
     with pytest.raises(DamagedSegment):
-        TextsReader(Reader(writer.content())).read(3)
+        TextsReader(Reader(writer.content())).read(3).read()
