@@ -65,3 +65,33 @@ def test_an_open_page_follows_what_a_reload_changes(
     expect(page.locator("figure.chart:not([hidden]) canvas").first).to_be_visible()
     expect(page.get_by_role("button", name="1 h")).to_have_attribute("aria-pressed", "true")
     assert page.evaluate("document.body.dataset.same") == "yes", "it was not loaded anew"
+
+
+def test_a_problem_shows_its_figure_of_now_beside_the_one_at_its_onset(
+    open_page: Open, tmp_path: Path
+) -> None:
+    host = tmp_path / "host"
+    shutil.copytree(FIXTURES / "x86-server", host)
+    set_memory(host, 80)
+    config = tmp_path / "low.toml"
+    config.write_text("[metrics.memory]\nused_percent_warning = 5\nused_percent_critical = 99\n")
+    where = ("--procfs", f"{host}/proc", "--sysfs", f"{host}/sys", "--config", str(config))
+    with (
+        start_collector(tmp_path, *where, transport="ipc") as collector,
+        start_webui(tmp_path, collector) as webui,
+    ):
+        wide, narrow = open_page(webui.url), open_page(webui.url, scheme="dark", width=390)
+        wait_for_ticks(wide, 1)
+        set_memory(host, 30)
+        for page in (wide, narrow):
+            problem = page.locator("#problems li", has_text="memory")
+            expect(problem.locator("[data-reason]")).to_have_text("memory 70.0 %")
+            both = "70.0 %, limit 5 %; 20.0 % at onset"
+            expect(problem.locator(".measure")).to_have_text(both)
+            expect(page.locator("h1")).to_contain_text("memory 70.0 %")
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            said = problem.locator(".measure span").bounding_box()
+            item = problem.bounding_box()
+            assert said is not None
+            assert item is not None
+            assert said["x"] + said["width"] <= item["x"] + item["width"], "all of it is seen"
