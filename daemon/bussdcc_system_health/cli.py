@@ -2,7 +2,6 @@
 
 import argparse
 import ctypes
-import importlib.util
 import signal
 import subprocess
 import sys
@@ -28,13 +27,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0 fine, 1 failed, 64 wrong usage, or that of the one which ended.
     """
     options = command.parse(_parser(), sys.argv[1:] if argv is None else argv)
-    lacking = [m for m in ("bussdcc", "psutil", "zmq", "flask", "flask_socketio", "gevent") if
-               importlib.util.find_spec(m) is None]  # fmt: skip
-    if lacking:
-        return command.fail(
-            "bussdcc-system-health",
-            f"{', '.join(lacking)} not installed: pip install 'bussdcc-system-health[all]'",
-        )
     happenings: Queue[_Happening] = Queue()
 
     def wake(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 the signature
