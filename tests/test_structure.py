@@ -28,6 +28,7 @@ TESTED_ELSEWHERE = {
     "daemon/health_wire/requests.py": "with its client: tests/health_wire/test_client.py",
     "daemon/health_wire/updates.py": "with its client: tests/health_wire/test_client.py",
     "webui/build_hook.py": "runs in every build of the wheel",
+    "webui/bundle.py": "tests/packaging/test_bundle.py",
     "webui/health_webui/pages/render.py": "whole pages: tests/webui/test_app.py",
     "webui/health_webui/cli.py": "as a process: tests/browser/",
     "webui/health_webui/access/login.py": "as a process: tests/webui/access/test_gate.py",

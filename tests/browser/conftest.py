@@ -33,7 +33,7 @@ _ARGUMENTS = [
 @pytest.fixture(scope="session", autouse=True)
 def _front_end() -> None:
     """The bundle of these very sources."""
-    subprocess.run([sys.executable, str(ROOT / "webui/build_hook.py")], check=True)
+    subprocess.run([sys.executable, str(ROOT / "webui/bundle.py")], check=True)
 
 
 @pytest.fixture(scope="session")
