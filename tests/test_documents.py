@@ -10,6 +10,7 @@ import pytest
 from health_collectord import catalogue
 from health_collectord.vocabulary import Field, Gauge, fields_of
 
+from tests.boot import readme
 from tests.running import ROOT, running, start_collector, wait_for
 
 README = ROOT / "README.md"
@@ -52,7 +53,7 @@ def test_the_readme_lists_every_event() -> None:
 
 @pytest.mark.slow
 def test_the_readmes_client_follows_a_collector(tmp_path: Path) -> None:
-    [client] = [b for b in code_blocks("python") if "CollectorClient" in b]
+    [client] = [b for b in code_blocks("python") if 'CollectorClient("' in b]
     with start_collector(tmp_path) as collector:
         client = client.replace("tcp://127.0.0.1:8087", collector.events)
         client = client.replace("tcp://127.0.0.1:8088", collector.state)
@@ -86,11 +87,20 @@ def test_the_readmes_metric_is_all_that_a_metric_needs(tmp_path: Path) -> None:
         )
 
 
+def test_every_line_that_the_readme_has_people_type_is_tried() -> None:
+    shown = "".join(f"```sh\n{block}```\n" for block in code_blocks("sh"))
+    typed = readme.typed_in(shown)
+    assert len(typed) > 15
+    for line in typed:
+        known = [words for words in readme.TYPED if words in line]
+        assert len(known) == 1 or line.startswith(readme.NOT_TYPED), (line, known)
+
+
 def test_paths_and_targets_that_the_readme_names_are_there() -> None:
     text = README.read_text()
     for path in re.findall(r"\]\((?!http)([^)#]+)\)", text):
         assert (ROOT / path).exists(), path
     targets = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"`?make (\w+)", text):
+    for target in re.findall(r"(?m)(?:`|^|sudo )make (\w+)", text):
         if target not in ("python3",):
             assert f"\n{target}:" in targets, target

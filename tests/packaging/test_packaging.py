@@ -1,14 +1,13 @@
 """What has to agree between the packaging and the sources, without building anything."""
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+from health_wire.command import CONFIG, USAGE
 
 pytestmark = pytest.mark.slow
 
@@ -17,20 +16,16 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 UNITS = sorted((ROOT / "packaging/systemd").glob("*.service"))
 
 
-@pytest.fixture(scope="module")
-def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("documents")
-    path = os.pathsep.join(str(ROOT / side) for side in ("daemon", "webui"))
-    subprocess.run(
-        [sys.executable, ROOT / "packaging/documents.py", directory],
-        env={**os.environ, "PYTHONPATH": path}, check=True,
-    )  # fmt: skip
-    return directory
-
-
 def test_the_version_is_the_same() -> None:
     first = (ROOT / "debian/changelog").read_text().splitlines()[0]
     assert re.match(r"bussdcc-system-health \((.+?)\) ", first)[1] == PROJECT["version"]
+
+
+def test_the_address_is_the_same() -> None:
+    address = PROJECT["urls"]["Homepage"]
+    control = (ROOT / "debian/control").read_text()
+    assert f"\nHomepage: {address}\nVcs-Browser: {address}\nVcs-Git: {address}.git\n" in control
+    assert f"git clone {address}\n" in (ROOT / "README.md").read_text()
 
 
 def test_bussdcc_is_pinned_alike() -> None:
@@ -58,6 +53,7 @@ def test_the_unit_belongs_to_its_package(unit: Path) -> None:
     for key in ("User", "StateDirectory", "RuntimeDirectory", "ConfigurationDirectory"):
         assert f"\n{key}={name}\n" in text
     assert "\nExecReload=kill -HUP $MAINPID\n" in text
+    assert f"\nRestartPreventExitStatus={USAGE} {CONFIG}\n" in text
     for suffix in ("service", "sysusers", "tmpfiles"):
         assert (ROOT / f"debian/{name}.{suffix}").resolve() == unit.with_suffix(f".{suffix}")
 

@@ -110,7 +110,7 @@ def test_status_for_people_and_for_scripts(machine: Machine) -> None:
 
 def test_systemctl_status_says_how_it_is(machine: Machine) -> None:
     text = until(
-        lambda: said_status(machine, "Healthy; every 1 s"),
+        lambda: said_status(machine, "Healthy: all checks passed; every 1 s"),
         12,
         lambda: machine.prop(COLLECTOR, "StatusText"),
     )
