@@ -4,13 +4,16 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.boot.machine import CACHE, TOOLS, cache_lock, command
+from tests.boot.first_hour import Packages, begin
+from tests.boot.roots import CACHE, TOOLS, USER, cache_lock, command
 
-_SOURCES = Path(__file__).parents[2]
+# Who does it: root all along, or somebody who becomes root where it is needed.
+USERS = {"bookworm": "root", "trixie": USER}
 
 
 def _reason_to_skip() -> str | None:
@@ -54,8 +57,8 @@ def work(_possible: None) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def packages(work: Path) -> dict[str, Path]:
-    """The two packages, built from the sources as they are: name to file."""
-    directory = work / "packages"
-    command("nice", "-n", "5", _SOURCES / "packaging/build-deb", directory, timeout=600)
-    return {file.name.partition("_")[0]: file for file in directory.glob("*.deb")}
+def packages(work: Path) -> Packages:
+    """What comes of README's lines, from a clone to `make deb`, on a bare root of each release."""
+    with ThreadPoolExecutor() as both:
+        hours = {suite: both.submit(begin, suite, user, work) for suite, user in USERS.items()}
+    return {suite: hour.result() for suite, hour in hours.items()}

@@ -5,11 +5,10 @@
         machine.boot()
         machine.run("systemctl", "is-system-running")
 
-Roots are made once with debootstrap and kept, with the packages that were downloaded for them,
-in ``$XDG_CACHE_HOME/bussdcc-system-health/boot``. A machine is a throw-away layer above one.
+A machine is a throw-away layer above a kept root. The packages that were downloaded for it are kept
+as well.
 """
 
-import fcntl
 import os
 import secrets
 import shutil
@@ -18,52 +17,33 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-CACHE = CACHE / "bussdcc-system-health" / "boot"
-_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-_CLEAN = ("env", "-i", f"PATH={_PATH}", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive",
+from tests.boot.roots import (
+    CACHE,
+    PATH,
+    USER,
+    command,
+    kept_root,
+    may_use_sudo,
+    put_layer,
+    take_network,
+)
+
+_CLEAN = ("env", "-i", f"PATH={PATH}", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive",
           "SYSTEMD_COLORS=0", "SYSTEMD_PAGER=", "HOME=/root")  # fmt: skip
-_APT = ("apt-get", "-y", "-o", "APT::Sandbox::User=root", "--no-install-recommends")
+_APT = ("apt-get", "-y", "-o", "APT::Sandbox::User=root")
 _FETCH = """
 import sys, urllib.request
 print(urllib.request.urlopen(sys.argv[1], timeout=float(sys.argv[2])).read().decode())
 """
-_INCLUDED = "systemd,systemd-sysv,dbus,ca-certificates,iproute2"
-TOOLS = {
-    "debootstrap": "debootstrap", "dh": "debhelper", "dpkg-buildpackage": "dpkg-dev",
-    "ip": "iproute2", "lintian": "lintian", "losetup": "mount",
-    "mkfs.ext4": "e2fsprogs", "mmdebstrap": "mmdebstrap",
-    "qemu-aarch64-static": "qemu-user-static", "qemu-arm-static": "qemu-user-static",
-    "setpriv": "util-linux", "unshare": "util-linux",
-}  # fmt: skip
-
-
-def command(*words: str | Path, check: bool = True, **options: Any) -> subprocess.CompletedProcess:
-    """Runs a command of the host's, with Debian's own programs first.
-
-    Raises:
-        AssertionError: it failed; the text is what it said.
-    """
-    environment = {
-        **os.environ,
-        "PATH": f"{_PATH}:{os.environ.get('PATH', '')}",
-        "LC_ALL": "C.UTF-8",
-    }
-    given = {} if "input" in options else {"stdin": subprocess.DEVNULL}
-    done = subprocess.run(
-        [str(word) for word in words],
-        env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        **{"timeout": 280, **given, **options},
-    )  # fmt: skip
-    if check:
-        assert done.returncode == 0, f"{words}: status {done.returncode}\n{done.stdout}"
-    return done
+SHARED = "/srv"  # where people put files, and type
+PACKAGES = f"{SHARED}/dist".removeprefix("/")  # what is to be installed
+_INCLUDED = "systemd,systemd-sysv,dbus,ca-certificates,iproute2,sudo"
 
 
 def until(condition: Callable[[], Any], seconds: float, what: Any = "it did not come about") -> Any:
@@ -81,55 +61,9 @@ def until(condition: Callable[[], Any], seconds: float, what: Any = "it did not 
     return found
 
 
-@contextmanager
-def cache_lock() -> Iterator[None]:
-    """One test session at a time uses the roots: a layer must not change below another."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("waiting for another run of the boot tests to end", file=sys.__stderr__)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def mirror() -> str:
-    """Where this machine's own apt gets Debian from, or ``$DEBIAN_MIRROR``."""
-    if given := os.environ.get("DEBIAN_MIRROR"):
-        return given
-    fields = "$(ORIGIN) $(SUITE) $(REPO_URI)"
-    listed = command("apt-get", "indextargets", "--format", fields, "Created-By: Packages").stdout
-    found = [line.split() for line in listed.splitlines()]
-    uris = [f[2] for f in found if len(f) == 3 and f[0] == "Debian" and "-" not in f[1]]
-    assert uris, "apt has no Debian mirror configured: set DEBIAN_MIRROR"
-    return uris[0]
-
-
 def base(suite: str) -> Path:
-    """The kept root of a Debian release; made if it is not there."""
-    root = CACHE / f"base-{suite}"
-    complete = CACHE / f"base-{suite}.complete"
-    if not complete.exists():
-        shutil.rmtree(root, ignore_errors=True)
-        command(
-            "debootstrap", "--variant=minbase", f"--include={_INCLUDED}", suite, root, mirror(),
-            timeout=1200,
-        )  # fmt: skip
-        _take_network(root)
-        _chroot(root, *_APT, "update")
-        complete.touch()
-    return root
-
-
-def _take_network(root: Path) -> None:
-    """The host's resolver and apt's ways to the network, for what runs in a chroot."""
-    resolver = root / "etc/resolv.conf"
-    resolver.unlink(missing_ok=True)
-    shutil.copy("/etc/resolv.conf", resolver)
-    for file in Path("/etc/apt/apt.conf.d").iterdir():
-        if any(f"{key} " in file.read_text(errors="replace") for key in ("Proxy", "Check-Date")):
-            shutil.copy(file, root / "etc/apt/apt.conf.d")
+    """The kept root that machines of a Debian release are layers above."""
+    return kept_root("machine", suite, _INCLUDED.split(","))
 
 
 def _chroot(root: Path, *words: str, **options: Any) -> subprocess.CompletedProcess:
@@ -151,15 +85,8 @@ class Machine:
         self._outer: subprocess.Popen[bytes] | None = None
         self._loops: list[str] = []
         self._work = work / name
-        self.root = self._work / "root"
-        layers = [self._work / "upper", self._work / "overlay"]
-        for directory in (self.root, *layers):
-            directory.mkdir(parents=True)
-        options = f"lowerdir={base(suite)},upperdir={layers[0]},workdir={layers[1]}"
-        if command(
-            "mount", "-t", "overlay", "-o", options, "overlay", self.root, check=False
-        ).returncode:
-            command("cp", "-a", f"{base(suite)}/.", self.root)
+        self.root = put_layer(base(suite), self._work)
+        may_use_sudo(self.root)
 
     def __enter__(self) -> Self:
         return self
@@ -182,16 +109,17 @@ class Machine:
         shutil.rmtree(self._work)
 
     def put_packages(self, *packages: Path) -> None:
-        """Copies packages to /root, and downloads what they depend on: the guest has no network."""
+        """Copies packages there, and downloads what they depend on: the guest has no network."""
+        (self.root / PACKAGES).mkdir()
         for package in packages:
-            shutil.copy(package, self.root / "root")
+            shutil.copy(package, self.root / PACKAGES)
         kept = CACHE / f"packages-{self.suite}"
         kept.mkdir(exist_ok=True)
         archives = self.root / "var/cache/apt/archives"
         for package in kept.glob("*.deb"):
             shutil.copy(package, archives)
-        _take_network(self.root)
-        names = [f"/root/{package.name}" for package in packages]
+        take_network(self.root)
+        names = [f"/{PACKAGES}/{package.name}" for package in packages]
         download = (*_APT, "install", "--download-only", *names)
         if _chroot(self.root, *download, check=False).returncode:  # the lists may be old
             _chroot(self.root, *_APT, "update")
@@ -219,6 +147,7 @@ class Machine:
         """Starts systemd and waits until it has started everything."""
         (self.root / "etc/machine-id").write_text("")  # a new one, without a first boot's questions
         (self.root / "etc/hostname").write_text(f"{self.name}\n")
+        (self.root / "etc/hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {self.name}\n")
         with (self._work / "console").open("ab") as console:
             self._outer = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", Path(__file__).with_name("become-machine"),
@@ -276,6 +205,15 @@ class Machine:
             "nsenter", "-t", str(self.leader), "-a", *_CLEAN, *words,
             check=check, process_group=0, **options,  # a signal to its group is not for this one
         )  # fmt: skip
+
+    def type(self, line: str, **options: Any) -> str:
+        """What a line says that the user types in `SHARED`.
+
+        Raises:
+            AssertionError: it failed.
+        """
+        words = ("runuser", "-u", USER, "--", "bash", "-c", f"cd {SHARED}; {line}")
+        return str(self.run("env", f"HOME=/home/{USER}", *words, **options).stdout)
 
     def write(self, path: str, text: str, mode: str = "644") -> None:
         self.run(

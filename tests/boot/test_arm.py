@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.boot.machine import CACHE, command, mirror
+from tests.boot.first_hour import Packages
+from tests.boot.roots import CACHE, command, mirror
 
 _NEEDED = "python3,python3-psutil,python3-zmq,python3-sdnotify"
+_SHARED = ("archive", "wire")
 _RUN = r"""
 cd "$1"
 unset PYTHONDONTWRITEBYTECODE PYTHONPATH
@@ -61,11 +63,12 @@ def root(architecture: str, suite: str) -> Path:
     ],
 )
 def test_it_observes_on_arm(
-    packages: dict[str, Path], work: Path, architecture: str, suite: str, emulator: str, bits: str
+    packages: Packages, work: Path, architecture: str, suite: str, emulator: str, bits: str
 ) -> None:
     system = work / architecture
     command("cp", "-a", root(architecture, suite), system)
-    command("dpkg-deb", "-x", packages["health-collectord"], system)
+    for name in ("python3-health-wire", "health-collectord"):
+        command("dpkg-deb", "-x", packages[suite][name], system)
     command("install", "-D", f"/usr/bin/{emulator}", system / "qemu")
     for directory in ("proc", "sys", "var/lib/health-collectord"):
         (system / directory).mkdir(parents=True, exist_ok=True)
@@ -78,7 +81,8 @@ def test_it_observes_on_arm(
     ).stdout  # fmt: skip
     # To compile Python's library takes half a minute. Ours is not kept: its files' times all come
     # from the changelog, so that Python would not see that they are others.
-    command("rm", "-rf", compiled, system / "compiled/usr/lib/health-collectord")
+    for ours in ("health-collectord", *(f"python3/dist-packages/health_{s}" for s in _SHARED)):
+        command("rm", "-rf", compiled, system / "compiled/usr/lib" / ours)
     command("cp", "-a", system / "compiled", compiled)
     lines = said.splitlines()
     assert any(line.startswith("ready ") for line in lines), said

@@ -5,16 +5,13 @@ processes, mounts and network of this host are not there. What needs npm, a brow
 library that Debian lacks is left out, and so is what says nothing of a library.
 """
 
-import hashlib
 import re
-import shutil
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.boot.machine import CACHE, command, mirror
+from tests.boot.roots import command, copy_sources, kept_root
 
 ROOT = Path(__file__).parents[2]
 SUITES = ("bookworm", "trixie")
@@ -67,25 +64,6 @@ def wheel() -> Path:
     return next(directory.glob("*.whl"))
 
 
-def root_of(suite: str, wheel: Path) -> Path:
-    """A root with that release's packages, made once; what a run leaves in it is thrown away."""
-    named = hashlib.sha256(" ".join((*PACKAGES, wheel.name)).encode()).hexdigest()[:12]
-    kept = CACHE / f"libraries-{suite}-{named}"
-    if not kept.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        for old in CACHE.glob(f"libraries-{suite}-*"):
-            shutil.rmtree(old)
-        begun = Path(tempfile.mkdtemp(dir=CACHE, prefix="making-"))
-        packages = ",".join(PACKAGES)
-        command(
-            "mmdebstrap", "--mode=root", "--variant=minbase", f"--include={packages}",
-            suite, begun, mirror(), timeout=1200,
-        )  # fmt: skip
-        command("python3", "-m", "zipfile", "-e", wheel, begun / "usr/lib/python3/dist-packages")
-        begun.rename(kept)
-    return kept
-
-
 def run(root: Path, source: Path, *words: str) -> str:
     """What a command in the root says; its namespaces end with it.
 
@@ -108,12 +86,9 @@ def test_the_libraries_of_each_release_pass(wheel: Path, tmp_path: Path) -> None
 
 def check(suite: str, wheel: Path, source: Path) -> None:
     """Runs the tests with a release's libraries, and makes sure that they are its own."""
-    root = root_of(suite, wheel)
-    listed = command("git", "-C", ROOT, "ls-files", "-co", "--exclude-standard").stdout.split("\n")
-    for name in filter(None, listed):
-        if name.startswith(("daemon/", "webui/", "tests/", "pyproject.toml")):
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, source / name, follow_symlinks=False)
+    root = kept_root("libraries", suite, PACKAGES)
+    copy_sources(source, "daemon/", "webui/", "tests/", "pyproject.toml")
+    command("python3", "-m", "zipfile", "-e", wheel, source / "daemon")
     packaged = run(root, source, "dpkg-query", "-W", "-f", "${Package} ${Version}\n")
     versions = dict(line.split() for line in packaged.splitlines())
     seen = run(root, source, "python3", "-c", _VERSIONS).split()

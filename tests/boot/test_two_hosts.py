@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.boot.machine import Machine, command, until
+from tests.boot import readme
+from tests.boot.first_hour import Packages
+from tests.boot.machine import SHARED, Machine, until
+from tests.boot.roots import command
 
-COLLECTOR, WEBUI = "10.77.1.2", "10.77.2.2"
+INSTALLING = "Installing"
 PAGE = "http://127.0.0.1:8086"
-_INSTALL = ("apt-get", "install", "-y", "--no-install-recommends")
 _SILENCE = 20.0
 
 
@@ -51,26 +53,31 @@ class Router:
 
 
 @contextmanager
-def installed(name: str, suite: str, package: Path, work: Path) -> Iterator[Machine]:
+def installed(
+    name: str, suite: str, package: str, packages: Packages, work: Path
+) -> Iterator[Machine]:
+    """A machine where README's line for this package was typed."""
     with Machine(name, suite, work) as machine:
-        machine.put_packages(package)
+        files = [packages[suite][each] for each in ("python3-health-wire", package)]
+        machine.put_packages(*files)
         machine.boot()
-        machine.run(*_INSTALL, f"/root/{package.name}")
+        machine.type(readme.line(INSTALLING, f"dist/{package}_"))
         yield machine
 
 
 @pytest.fixture(scope="module")
-def hosts(packages: dict[str, Path], work: Path) -> Iterator[tuple[Machine, Machine, Router]]:
+def hosts(packages: Packages, work: Path) -> Iterator[tuple[Machine, Machine, Router]]:
     """A collector on bookworm, the page on trixie, and the router between them."""
     with (
-        installed("observed", "bookworm", packages["health-collectord"], work) as collector,
-        installed("viewer", "trixie", packages["health-webui"], work) as webui,
+        installed("observed", "bookworm", "health-collectord", packages, work) as collector,
+        installed("viewer", "trixie", "health-webui", packages, work) as webui,
     ):
         router = Router()
         try:
             router.connect(collector, 1)
             router.connect(webui, 2)
             router.forward(True)
+            listen_on_the_network(collector)
             yield collector, webui, router
         finally:
             router.close()
@@ -89,22 +96,18 @@ def verdict(webui: Machine) -> str:
 
 
 def is_live(webui: Machine) -> bool:
-    return link(webui) == "live" and verdict(webui) in ("healthy", "warning")
+    return link(webui) == "live" and verdict(webui) in ("healthy", "warning", "critical")
 
 
 def test_the_page_shows_another_host_through_silence(
     hosts: tuple[Machine, Machine, Router],
 ) -> None:
     collector, webui, router = hosts
-    # Control: nothing of a collector that only listens on its own loopback.
     assert "observed" not in webui.fetch(PAGE)
-    config = 'data_dir = "/var/lib/health-collectord"\n'
-    config += 'events = "tcp://0.0.0.0:8087"\nstate = "tcp://0.0.0.0:8088"\n'
-    collector.write("/etc/health-collectord/config.toml", config)
-    collector.run("systemctl", "restart", "health-collectord")
-    invited = collector.run("health-collectord", "invite", "viewer", "--address", COLLECTOR)
-    [token] = [word for word in invited.stdout.split() if word.startswith("hc1-")]
-    webui.run("health-webui", "add", token)
+    added = webui.type(
+        readme.line(INSTALLING, "health-webui add"), input=invited(collector, "viewer")
+    )
+    assert "It answers: host observed" in added
     until(lambda: is_live(webui), 15, lambda: webui.fetch(PAGE))
     assert "observed" in webui.fetch(PAGE)
     webui.run("systemctl", "is-active", "health-webui")
@@ -125,6 +128,37 @@ def test_the_page_shows_another_host_through_silence(
     until(lambda: is_live(webui), 3, lambda: link(webui))
     print(f"stale after {stale:.1f} s, live {time.time() - restored:.1f} s after the restoration")
     until(lambda: no_gap(webui, cut, restored), 5, lambda: times(webui, cut))
+
+
+def listen_on_the_network(collector: Machine) -> None:
+    """As README says: the two keys are uncommented where they stand, and changed."""
+    path = "/etc/health-collectord/config.toml"
+    config = collector.read(path)
+    [block] = readme.blocks(INSTALLING, "toml")
+    for line in block.splitlines():
+        key = line.partition(" = ")[0]
+        above, there, below = config.partition(f"\n#{key} = ")
+        assert there
+        assert "\n[" not in above, "the key stands in a table"
+        config = f"{above}\n{line}\n{below.partition(chr(10))[2]}"
+    collector.write(path, config)
+    collector.type(readme.line(INSTALLING, "systemctl restart"))
+
+
+def invited(collector: Machine, name: str) -> str:
+    said = collector.type(readme.line(INSTALLING, "collectord invite").replace("NAME", name))
+    [token] = [word for word in said.split() if word.startswith("hc1-")]
+    return token
+
+
+def test_a_client_of_ones_own_on_another_host(hosts: tuple[Machine, Machine, Router]) -> None:
+    collector, webui, _ = hosts
+    _, client = readme.blocks("A client of your own", "python")
+    webui.write(f"{SHARED}/client.py", client)
+    webui.write(f"{SHARED}/invitation", invited(collector, "program"))
+    said = webui.type("timeout 60 python3 -u client.py 2> /dev/null | head -n 5")
+    for kind in ("Link(status='live'", "Snapshot(", "Event("):
+        assert kind in said
 
 
 def times(webui: Machine, begin: float) -> list[float]:

@@ -265,7 +265,7 @@ def test_a_host_with_the_daemon_alone_needs_nothing_of_the_web(tmp_path: Path) -
 
 def test_a_host_with_the_web_alone_needs_nothing_of_the_daemon(tmp_path: Path) -> None:
     pytest.importorskip("flask_socketio")
-    blocked = ["bussdcc", "psutil", "sdnotify", "health_collectord"]
+    blocked = ["bussdcc", "psutil", "health_collectord"]
     code = BLOCKED.format(blocked=blocked, module="health_webui")
     with tempfile.TemporaryDirectory(prefix="hc") as folder:
         endpoints = f"ipc://{folder}/events,ipc://{folder}/state"

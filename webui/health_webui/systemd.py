@@ -10,13 +10,11 @@ _CALM_SECONDS = 5.0
 
 
 def notifier() -> Callable[[str], None] | None:
-    """What sends a state to systemd; None where nobody asked for it, or nothing can."""
+    """What sends a state to systemd; None where nobody asked for it."""
     if "NOTIFY_SOCKET" not in os.environ:
         return None
-    try:
-        import sdnotify
-    except ImportError:  # not one of our dependencies
-        return None
+    import sdnotify  # not needed, and so not loaded, outside systemd
+
     notify: Callable[[str], None] = sdnotify.SystemdNotifier().notify
     return notify
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.boot.first_hour import Packages
 from tests.boot.machine import Machine
 from tests.boot.one_machine.units import created
 
@@ -17,11 +18,9 @@ _PROGRAMS = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="package", params=["bookworm", "trixie"])
-def machine(
-    request: pytest.FixtureRequest, packages: dict[str, Path], work: Path
-) -> Iterator[Machine]:
+def machine(request: pytest.FixtureRequest, packages: Packages, work: Path) -> Iterator[Machine]:
     with Machine(f"{request.param}-one", request.param, work) as machine:
-        machine.put_packages(*packages.values())
+        machine.put_packages(*packages[request.param].values())
         machine.give_home_a_disk()
         machine.boot()
         for file in ("faulty.py", "probe.py"):

@@ -4,9 +4,10 @@ import json
 import re
 
 import pytest
+from health_wire.command import CONFIG as CONFIG_UNUSABLE
 
 from tests.boot.machine import Machine, until
-from tests.boot.one_machine.units import COLLECTOR, CONFIG, STATE, UNITS, answers, verdict
+from tests.boot.one_machine.units import COLLECTOR, CONFIG, STATE, UNITS, WEBUI, answers, verdict
 
 
 def test_reload_applies_a_good_file_and_refuses_a_bad_one(machine: Machine) -> None:
@@ -45,14 +46,26 @@ def with_threshold(example: str) -> str:
     return changed
 
 
-def test_a_configuration_that_cannot_be_used_is_not_tried_for_ever(machine: Machine) -> None:
-    good = machine.read(CONFIG)
-    machine.write(CONFIG, "intervall = 1\n")
-    assert machine.run("systemctl", "restart", COLLECTOR, check=False).returncode != 0
-    assert machine.prop(COLLECTOR, "ActiveState") == "failed"
-    assert "did you mean interval?" in machine.journal(COLLECTOR)
-    machine.write(CONFIG, good)
-    machine.run("systemctl", "start", COLLECTOR)
+@pytest.mark.parametrize(
+    ("unit", "wrong", "said"),
+    [
+        (COLLECTOR, "intervall = 1", "did you mean interval?"),
+        (COLLECTOR, "interval = ", "TOML"),
+        (WEBUI, "portt = 80", "did you mean port?"),
+    ],
+)
+def test_a_configuration_that_cannot_be_used_is_not_tried_for_ever(
+    machine: Machine, unit: str, wrong: str, said: str
+) -> None:
+    path = f"/etc/{unit}/config.toml"
+    good = machine.read(path)
+    machine.write(path, f"{wrong}\n")
+    assert machine.run("systemctl", "restart", unit, check=False).returncode != 0
+    assert machine.prop(unit, "ActiveState") == "failed"  # and not about to be started again
+    assert machine.prop(unit, "ExecMainStatus") == str(CONFIG_UNUSABLE)
+    assert said in machine.run("systemctl", "status", unit, check=False).stdout
+    machine.write(path, good)
+    machine.run("systemctl", "start", unit)
     answers(machine)
 
 

@@ -2,12 +2,11 @@
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
-from tests.boot.machine import Machine, until
+from tests.boot.machine import PACKAGES, Machine, until
 
-COLLECTOR, WEBUI = "health-collectord", "health-webui"
+COLLECTOR, WEBUI, WIRE = "health-collectord", "health-webui", "python3-health-wire"
 UNITS = (COLLECTOR, WEBUI)
 CONFIG = f"/etc/{COLLECTOR}/config.toml"
 STATE = f"/var/lib/{COLLECTOR}"
@@ -20,11 +19,7 @@ created: list[str] = []  # units of the running test's own
 
 
 def install(machine: Machine, *names: str, options: tuple[str, ...] = ()) -> None:
-    machine.run(*_INSTALL, *options, *(f"/root/{name}" for name in names))
-
-
-def package_name(packages: dict[str, Path], package: str) -> str:
-    return packages[package].name
+    machine.run(*_INSTALL, *options, *(f"/{PACKAGES}/{name}" for name in names))
 
 
 def status(machine: Machine, *options: str) -> dict[str, Any]:
