@@ -11,7 +11,7 @@ from health_archive.numbers import Column, DamagedSegment, Numbers, Reader, Writ
 CONSTANT, CHOICE, MIXED, NUMBERS = range(4)  # NUMBERS + N: with at most N decimal places
 _MOST_PLACES = 9
 _MOST_DIGITS = 18
-_BIGGEST = 1 << 60  # and so is whatever has that many digits
+_BIGGEST = 1 << 53  # from there on several have the same quotient, and a figure would be another
 _is_number = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,9})?").fullmatch
 _is_plain = re.compile(r"-?[0-9]+(?:\.[0-9]+)?").fullmatch
 
@@ -208,8 +208,12 @@ class _Mixed(Texts):
         return [text or next(numeric) for text in self._others]
 
     def figures(self) -> tuple[int, list[int | None]] | None:
-        numbers = iter(self._numeric.numbers())
-        return self._numeric.places, [None if text else next(numbers) for text in self._others]
+        places, numbers = self._numeric.places, iter(self._numeric.numbers())
+        if all(thousandths(text) is None for text in set(self._others)):
+            return places, [None if text else next(numbers) for text in self._others]
+        return 3, [  # numbers that were too large, or written with an exponent
+            thousandths(text) if text else shortened(next(numbers), places) for text in self._others
+        ]
 
 
 class _Figures(Texts):
