@@ -14,10 +14,12 @@ from health_wire.version import VERSION
 from health_collectord.config import Config, MetricConfig, changes
 from health_collectord.host import Host
 from health_collectord.interfaces.access import Gate, KeyFiles
+from health_collectord.interfaces.memory import Ceiling
 from health_collectord.interfaces.operations import Operations
 from health_collectord.interfaces.publisher import EventPublisher
 from health_collectord.interfaces.sockets import asks_for_keys, finish, warn_of_plaintext
 from health_collectord.interfaces.state import StateEndpoint
+from health_collectord.interfaces.watch import Watch
 from health_collectord.messages import CollectorConfigured, CollectorStarted
 from health_collectord.processes.health import HealthProcess
 from health_collectord.processes.history import HistoryProcess
@@ -93,9 +95,12 @@ class Collector:
             history=history,
             entries=tuple((m.entry, m.describe()) for m in enabled),
         )
+        ceiling = Ceiling()
         self.state = StateEndpoint(
-            self._context, config.state, self._operations, allow_remote=allow_remote, gate=gate
-        )
+            self._context, config.state, self._operations, allow_remote=allow_remote, gate=gate,
+            ceiling=ceiling, shut_out=self.publisher.shut_out,
+        )  # fmt: skip
+        self._watch = Watch(self.publisher, self.state, ceiling)
         runtime.interfaces.register(self.publisher)
         runtime.interfaces.register(self.state)
         self._gate = gate
@@ -130,7 +135,8 @@ class Collector:
             ready=is_ready,
         )
         self.runtime.processes.register(self._supervision)
-        status = self.runtime.serve(self._say_started)
+        with self._watch.running():
+            status = self.runtime.serve(self._say_started)
         finish(self._context)
         return status
 

@@ -5,6 +5,7 @@ from typing import Any
 import zmq
 
 from health_wire import protocol
+from health_wire.door import Violation
 from health_wire.keys import ClientKeys
 from health_wire.subscription import connect
 
@@ -25,15 +26,28 @@ def ask(
 
     Raises:
         CollectorTimeout: none came in time.
+        Violation: what came has not the frames of a reply.
     """
-    socket = connect(context, zmq.REQ, endpoint, keys)
+    socket = connect(context, zmq.DEALER, endpoint, keys, prepare=_for_one_reply)
     try:
-        socket.send(protocol.encode(request))
+        socket.send_multipart([b"", protocol.encode(request)])
         if not socket.poll(int(seconds * 1000)):
             raise CollectorTimeout(f"{endpoint} did not answer within {seconds:g} s")
-        return socket.recv()
+        delimiter, *rest = socket.recv_multipart()
     finally:
         socket.close()
+    if delimiter or len(rest) != 1:
+        raise Violation(f"a reply has an empty frame and one more, not {1 + len(rest)}")
+    return rest[0]
+
+
+def _for_one_reply(socket: zmq.Socket[bytes]) -> None:
+    """A REQ would skip what is no reply, without end; the DEALER gives it, and is closed then.
+
+    So the queue may be bounded: a connection that was stopped (see `survive_resets`) goes on only
+    when half of the bound has been taken.
+    """
+    socket.setsockopt(zmq.RCVHWM, 4)
 
 
 def answers(context: zmq.Context[Any], endpoint: str, seconds: float) -> bool:
@@ -42,4 +56,6 @@ def answers(context: zmq.Context[Any], endpoint: str, seconds: float) -> bool:
         ask(context, endpoint, None, seconds, op="ping")
     except CollectorTimeout:
         return False
+    except Violation:
+        pass
     return True

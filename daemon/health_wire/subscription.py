@@ -21,6 +21,24 @@ _monitored = (
 _serial = itertools.count()
 
 
+def survive_resets(socket: zmq.Socket[bytes]) -> None:
+    """Keeps the other side from ending this process by resetting its connection.
+
+    libzmq stops reading a connection while the socket's queue for it is full. One that is reset
+    meanwhile is dead, but libzmq goes on with what it has of it, and ends the process (``Assertion
+    failed: !_io_error`` in stream_engine_base.cpp) as soon as it would write to it: for a
+    heartbeat (ZMQ_HEARTBEAT_IVL), or for an answer to a PING of the other side's, whatever is set
+    here. Where heartbeats go unanswered meanwhile it ends on ``_input_stopped`` instead. So in
+    4.3.4, 4.3.5 and the repository's head of July 2026 (its issues 3937, 4364, 4767).
+
+    Hence there are no heartbeats, and no bound for the queue, so that reading never stops. What
+    bounds memory has to be something else: a full queue would not do it either, since the frames
+    of a message that does not end do not count.
+    """
+    socket.setsockopt(zmq.HEARTBEAT_IVL, 0)
+    socket.setsockopt(zmq.RCVHWM, 0)
+
+
 def connect(
     context: zmq.Context[Any],
     kind: int,
@@ -43,8 +61,7 @@ def connect(
     """
     socket: zmq.Socket[bytes] = context.socket(kind)
     socket.linger = 0
-    socket.setsockopt(zmq.HEARTBEAT_IVL, 1000)
-    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3000)
+    survive_resets(socket)
     socket.setsockopt(zmq.CONNECT_TIMEOUT, int(patience * 1000))
     socket.setsockopt(zmq.RECONNECT_IVL, 100 if again else -1)
     socket.setsockopt(zmq.MAXMSGSIZE, _MAX_FRAME_BYTES)
@@ -83,7 +100,6 @@ class Subscription:
         self._monitor.setsockopt(zmq.RCVHWM, 0)  # a full one would block the I/O thread for ever
 
         def prepare(socket: zmq.Socket[bytes]) -> None:
-            socket.setsockopt(zmq.RCVHWM, 4000)
             socket.setsockopt(zmq.SUBSCRIBE, b"")
             socket.monitor(where, _monitored)
             self._monitor.connect(where)

@@ -26,6 +26,7 @@ TESTED = (
     "tests/metrics/test_identity.py", "tests/webui", "tests/process/test_life.py",
     "tests/process/test_access.py", "tests/process/test_late_joins.py",
     "tests/process/test_hostile_web.py", "tests/process/test_stopped_clients.py",
+    "tests/process/test_resets.py",
 )  # fmt: skip
 LEFT_OUT = ("tests/webui/test_openapi.py",)  # schemathesis
 # Who imports this runs the page's script in node.

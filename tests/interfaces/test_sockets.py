@@ -115,8 +115,10 @@ def test_the_links_settings_are_the_documented_ones(
     with bind(context, zmq.PUB, "tcp://127.0.0.1:0", key="events", allow_remote=False) as bound:
         assert bound.getsockopt(zmq.SNDHWM) == 1000
         assert bound.getsockopt(zmq.MAXMSGSIZE) == 64 * 1024
-        assert bound.getsockopt(zmq.HEARTBEAT_IVL) == 1000
-        assert bound.getsockopt(zmq.HEARTBEAT_TIMEOUT) == 3000
+        assert bound.getsockopt(zmq.HEARTBEAT_IVL) == 0
+        assert bound.getsockopt(zmq.RCVHWM) == 0, "a reset would end the process"
+        assert bound.getsockopt(zmq.TCP_MAXRT) == 5000
+        assert bound.getsockopt(zmq.TCP_KEEPALIVE) == 1
         assert bound.getsockopt(zmq.HANDSHAKE_IVL) == 5000
         assert bound.linger == 0
 

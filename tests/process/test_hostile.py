@@ -32,8 +32,8 @@ INPUTS = 100_000
 HALF_OPEN, STREAMS, EXAMPLES, EXAMPLE_SIZE = 3000, 7000, 250, 20
 MESSAGES = INPUTS - HALF_OPEN - STREAMS - EXAMPLES * EXAMPLE_SIZE
 ANSWER_SECONDS = 0.05
-CONNECTIONS = 8
-ENDLESS_BYTES = 32 << 20
+CONNECTIONS, WAITING = 32, 20
+ENDLESS_BYTES = 2 << 30
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
@@ -136,10 +136,11 @@ def test_a_hundred_thousand_hostile_inputs(tmp_path: Path) -> None:
             sent += send_messages(fuzzer, dealers)
             sent += send_structured(dealers)
             counted = at.counted()
-        got = sum(counted[name] - before[name] for name in ("requests", "busy", "dropped"))
+        requests = sum(counted[name] - before[name] for name in ("requests", "busy"))
+        got = requests + counted["dropped"] - before["dropped"]
         asked = len(at.polite.of("Answer", begun))
         assert got >= sent, f"it took in {got} of {sent}"
-        assert got <= sent + asked + 10, "the well-behaved client's own are all that is more"
+        assert requests <= sent + asked + 10, "the well-behaved client's own are all that is more"
         connections = send_streams(fuzzer, at)
         connections += stay_half_open(at)
         assert sent + connections == INPUTS
@@ -156,10 +157,18 @@ def forgotten(at: Scene, before: int) -> None:
 
 
 def send_messages(fuzzer: Fuzzer, dealers: list[zmq.Socket[bytes]]) -> int:
+    """At most a few wait in each, or they would be ended before all had come."""
+    waiting = dict.fromkeys(dealers, 0)
     for n in range(MESSAGES):
         dealer = dealers[n % len(dealers)]
-        dealer.send_multipart(fuzzer.message())
-        drain(dealer)
+        message = fuzzer.message()
+        dealer.send_multipart(message)
+        waiting[dealer] += message[0] == b"" and len(message) > 1
+        waiting[dealer] -= drain(dealer)
+        if waiting[dealer] > WAITING:
+            while waiting[dealer] > 0 and dealer.poll(100):  # what is not taken may be dropped
+                waiting[dealer] -= drain(dealer)
+            waiting[dealer] = 0
     return MESSAGES
 
 
@@ -184,12 +193,15 @@ def send_structured(dealers: list[zmq.Socket[bytes]]) -> int:
     return sent
 
 
-def drain(dealer: zmq.Socket[bytes]) -> None:
-    """Each reply is one of the protocol's."""
+def drain(dealer: zmq.Socket[bytes]) -> int:
+    """Each reply is one of the protocol's. Returns how many there were."""
+    found = 0
     while dealer.poll(0):
+        found += 1
         reply = json.loads(dealer.recv_multipart()[-1])
         assert reply["ok"] is True or isinstance(reply["message"], str)
         assert reply.get("error") != "internal"
+    return found
 
 
 def send_streams(fuzzer: Fuzzer, at: Scene) -> int:
@@ -217,24 +229,19 @@ def stay_half_open(at: Scene) -> int:
     return HALF_OPEN
 
 
-def test_an_endless_message_is_forgotten_when_its_connection_ends(tmp_path: Path) -> None:
-    """libzmq has no limit for that on a plain socket: the unit's MemoryMax is the bound."""
+def test_an_endless_message_ends_with_its_connection_before_it_takes_much(tmp_path: Path) -> None:
+    """libzmq has no limit for that: the kernel's count of what came over a connection is it."""
     with scene(tmp_path) as at:
         memory, begun, sent, most = at.memory(), monotonic(), 0, 0
-        for _ in range(5):  # it answers no ping: where all goes slowly, it is cut off too soon
-            sent = 0
-            with at.connect() as connection, suppress(ConnectionError):
+        for _ in range(20):
+            with suppress(ConnectionError), at.connect() as connection:
                 for part in endless():
                     connection.sendall(part)
                     sent += len(part)
                     most = max(most, at.memory())
-                    if sent > ENDLESS_BYTES:
-                        break
-            if sent > ENDLESS_BYTES:
-                break
-        assert sent > ENDLESS_BYTES, "it was cut off each time"
+                    assert sent < ENDLESS_BYTES, "nobody ends it"
         print(f"{sent / 1e6:.0f} MB sent took {(most - memory) / 1e6:.0f} MB")
-        assert most > memory + sent / 3, "so it is limited after all: say so in PROTOCOL.md"
+        assert most < memory + 130e6
         forgotten(at, memory)
         print(at.judge(begun))
 
@@ -248,9 +255,9 @@ def test_nonsense_at_the_events_endpoint_costs_nothing(tmp_path: Path) -> None:
             greedy.linger = 0
             greedy.setsockopt(zmq.SNDHWM, 0)
             greedy.connect(at.collector.events)
-            for n in range(20_000):
+            for n in range(2_000):
                 greedy.send(b"\x01" + f"{n}-topic".encode())
-            for size in (10, 1000, 60_000):
+            for size in (10, 1000, 20_000):
                 greedy.send(b"\x01" + bytes(size))
             greedy.send(b"\x01")
             assert greedy.poll(10_000), "it hears everything, after all that"

@@ -2,6 +2,7 @@
 
 import logging
 import struct
+import threading
 from typing import Any
 
 import zmq
@@ -24,8 +25,8 @@ _log = logging.getLogger(__name__)
 class EventPublisher(Process):
     """Publishes each event on a PUB socket, as PROTOCOL.md gives it.
 
-    Handlers run one at a time, each after the one before it, so the socket is used by one thread
-    at a time without a thread of its own. It is closed after the epoch's last event.
+    It has no thread of its own: handlers run one at a time, each after the one before it, and a
+    lock keeps `shut_out` from coming in between. It is closed after the epoch's last event.
     """
 
     name = "publisher"
@@ -50,6 +51,8 @@ class EventPublisher(Process):
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
         self._peers: set[int] = set()
+        self._lock = threading.RLock()
+        self._wanted = False
         self.endpoint = endpoint
         self.guarded = False
         self.events = 0
@@ -61,6 +64,7 @@ class EventPublisher(Process):
             key="events", allow_remote=self._allow_remote, gate=self._gate,
         )  # fmt: skip
         self.guarded = socket.mechanism == zmq.CURVE
+        self._wanted = True
         self._open(socket)
 
     def _open(self, socket: zmq.Socket[bytes]) -> None:
@@ -74,11 +78,21 @@ class EventPublisher(Process):
         socket.monitor(where, zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
         self._monitor.connect(where)
 
-    def _shut_out(self, gate: Gate) -> None:
+    def shut_out(self) -> None:
         """Ends every connection; who is still allowed comes back by itself, and tells the gap."""
+        with self._lock:
+            if self._wanted:
+                self._shut_out()
+
+    def _shut_out(self) -> None:
         self._close(linger=0)
         try:
-            self._open(bind_again(self._context, zmq.PUB, self.endpoint, key="events", gate=gate))
+            self._open(
+                bind_again(
+                    self._context, zmq.PUB, self.endpoint,
+                    key="events", allow_remote=self._allow_remote, gate=self._gate,
+                )
+            )  # fmt: skip
         except StartError as error:
             _log.error("nobody gets an event: %s", error)  # until the next heartbeat's attempt
 
@@ -88,24 +102,26 @@ class EventPublisher(Process):
         return len(self._peers)
 
     def count_subscribers(self) -> int:
-        """How many are connected. To be called by an event's handler, as the socket is."""
-        # Asked first: an attempt in vain raises, which costs more than the rest of a heartbeat.
-        while self._monitor is not None and int(self._monitor.get(zmq.EVENTS)) & _POLLIN:
-            frames = self._monitor.recv_multipart(zmq.NOBLOCK)
-            event, fd = struct.unpack("=Hi", frames[0])  # man 3 zmq_socket_monitor
-            (self._peers.add if event == zmq.EVENT_ACCEPTED else self._peers.discard)(fd)
-        return len(self._peers)
+        """How many are connected."""
+        with self._lock:
+            # Asked first: an attempt in vain raises, which costs more than the rest of a heartbeat.
+            while self._monitor is not None and int(self._monitor.get(zmq.EVENTS)) & _POLLIN:
+                frames = self._monitor.recv_multipart(zmq.NOBLOCK)
+                event, fd = struct.unpack("=Hi", frames[0])  # man 3 zmq_socket_monitor
+                (self._peers.add if event == zmq.EVENT_ACCEPTED else self._peers.discard)(fd)
+            return len(self._peers)
 
     def handle_event(self, ctx: ContextProtocol, evt: Event[Message]) -> None:  # noqa: ARG002
         assert isinstance(evt, SequencedEvent)
-        if evt.name == HEARTBEAT:
-            self._beat()
-        socket = self._socket
-        if socket is None:  # not bound yet
-            return
-        body = b'%b,"seq":%d,%b}' % (self._head, evt.seq, evt.core)
-        _send(socket, evt.name.encode(), _MORE)
-        _send(socket, body)
+        with self._lock:
+            if evt.name == HEARTBEAT:
+                self._beat()
+            socket = self._socket
+            if socket is None:  # not bound yet
+                return
+            body = b'%b,"seq":%d,%b}' % (self._head, evt.seq, evt.core)
+            _send(socket, evt.name.encode(), _MORE)
+            _send(socket, body)
         self.events += 1
         self.bytes += len(body)
         if isinstance(evt.payload, message.RuntimeShutdown):
@@ -116,12 +132,16 @@ class EventPublisher(Process):
         gate = self._gate
         if self.guarded and gate is not None:
             gate.look()
-            if gate.generation != self._generation or self._socket is None:
-                self._shut_out(gate)
+            if gate.generation != self._generation:
+                self._shut_out()
+        if self._wanted and self._socket is None:
+            self._shut_out()
 
     def close(self) -> None:
         """Ends the publishing; `finish` waits for what was said to go out."""
-        self._close(linger=LINGER_MILLISECONDS)
+        with self._lock:
+            self._wanted = False
+            self._close(linger=LINGER_MILLISECONDS)
 
     def _close(self, *, linger: int) -> None:
         socket, self._socket = self._socket, None

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import zmq
 from health_wire.keys import InvalidKey
 from health_wire.protocol import MAX_REQUEST_BYTES
+from health_wire.subscription import survive_resets
 
 from health_collectord.config import Config
 from health_collectord.interfaces.access import Gate
@@ -19,6 +20,9 @@ from health_collectord.runtime.runtime import StartError
 
 # How long a closed socket tries to get rid of what it was given.
 LINGER_MILLISECONDS = 500
+DEAD_MILLISECONDS = 5000
+# How many messages may wait for one that does not read: events are small, a reply may have 2 MB.
+WAITING = {int(zmq.PUB): 1000, int(zmq.ROUTER): 4}
 _BIND_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
@@ -55,10 +59,18 @@ def bind(
         _refuse_taken(endpoint.removeprefix("ipc://"), key)
     socket: zmq.Socket[bytes] = context.socket(kind)
     socket.linger = 0
-    socket.setsockopt(zmq.SNDHWM, 1000)
+    socket.setsockopt(zmq.SNDHWM, WAITING[kind])
+    if kind == zmq.ROUTER:
+        socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # to be told when there is no room
     socket.setsockopt(zmq.MAXMSGSIZE, MAX_REQUEST_BYTES)
-    socket.setsockopt(zmq.HEARTBEAT_IVL, 1000)
-    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3000)
+    survive_resets(socket)
+    # What tells of a dead way, instead of ZMTP's heartbeats: the kernel (man 7 tcp). It gives up
+    # on a connection that leaves data unacknowledged, or its window shut, for so long; and asks
+    # whether the other side is there where nothing is sent.
+    socket.setsockopt(zmq.TCP_MAXRT, DEAD_MILLISECONDS)
+    socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, 5)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, 1)
     socket.setsockopt(zmq.HANDSHAKE_IVL, 5000)
     socket.setsockopt(zmq.IPV6, "[" in endpoint)
     try:
@@ -86,9 +98,15 @@ def bind(
 
 
 def bind_again(
-    context: zmq.Context[Any], kind: int, endpoint: str, *, key: str, gate: Gate
+    context: zmq.Context[Any],
+    kind: int,
+    endpoint: str,
+    *,
+    key: str,
+    allow_remote: bool,
+    gate: Gate | None = None,
 ) -> zmq.Socket[bytes]:
-    """A guarded socket in place of one that was just closed there.
+    """A socket in place of one that was just closed there; arguments as for `bind`.
 
     libzmq lets go of an address a moment after the socket was closed.
 
@@ -96,16 +114,17 @@ def bind_again(
         StartError: it cannot be bound there.
     """
     path = endpoint.removeprefix("ipc://") if endpoint.startswith("ipc://") else None
-    deadline = time.monotonic() + _BIND_SECONDS
+    deadline, pause = time.monotonic() + _BIND_SECONDS, 0.001
     while True:
         late = time.monotonic() > deadline
         try:
             if late or path is None or not os.path.exists(path):
-                return bind(context, kind, endpoint, key=key, allow_remote=False, gate=gate)
+                return bind(context, kind, endpoint, key=key, allow_remote=allow_remote, gate=gate)
         except StartError:
             if late:
                 raise
-        time.sleep(0.001)
+        time.sleep(pause)
+        pause = min(pause * 2, 0.1)  # libzmq has to get rid of each socket that was in vain
 
 
 def finish(context: zmq.Context[Any], seconds: float = 1.0) -> None:

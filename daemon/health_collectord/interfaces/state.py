@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import zmq
@@ -11,14 +12,19 @@ from health_wire import protocol
 
 from health_collectord.interfaces.access import Gate
 from health_collectord.interfaces.limits import Allowances
+from health_collectord.interfaces.memory import Ceiling
 from health_collectord.interfaces.operations import Operations
 from health_collectord.interfaces.sockets import LINGER_MILLISECONDS, bind, bind_again, endpoint_of
+from health_collectord.runtime.resources import give_back_memory
 from health_collectord.runtime.runtime import StartError
 
 _log = logging.getLogger(__name__)
 _STOP, _PROBE = b"stop", b"probe"
-_REQUESTS_IN_A_TURN = 32
+_TURN_SECONDS = 0.01
 _LOOK_MILLISECONDS = 500  # until a revoked client is shut out
+_DEAF = 4096
+_TAKE_SECONDS = 0.005  # for libzmq's thread to take a reply
+_FREE_SECONDS = 1.0  # for it to free what ended connections had
 _BUSY = protocol.encode(
     {
         "ok": False,
@@ -34,6 +40,10 @@ class StateEndpoint(Process):
 
     A REP socket could be wedged by one client that sends half a message; a ROUTER cannot. What
     cannot be answered (no delimiter, so no plain request) is counted and dropped.
+
+    Args:
+        ceiling: for the memory that clients take. When it is exceeded all are shut out, here and
+            by what `shut_out` does elsewhere; nothing tells whose the memory is.
     """
 
     name = "state"
@@ -46,12 +56,17 @@ class StateEndpoint(Process):
         *,
         allow_remote: bool = False,
         gate: Gate | None = None,
+        ceiling: Ceiling | None = None,
+        shut_out: Callable[[], None] = lambda: None,
     ) -> None:
         self._context = context
         self._operations = operations
+        self._ceiling = ceiling
+        self._shut_out_elsewhere = shut_out
         self._allow_remote = allow_remote
         self._gate = gate
         self._allowances = Allowances()
+        self._deaf: set[bytes] = set()  # connections whose replies wait: they get no work done
         self._thread: threading.Thread | None = None
         self._control = threading.Lock()
         self.endpoint = endpoint
@@ -98,6 +113,9 @@ class StateEndpoint(Process):
         poller = zmq.Poller()
         poller.register(router, zmq.POLLIN)
         poller.register(commands, zmq.POLLIN)
+        ceiling = self._ceiling
+        if ceiling is not None:
+            poller.register(ceiling.fd, zmq.POLLIN)
         if gate is not None:
             poller.register(gate.socket, zmq.POLLIN)
         try:
@@ -116,9 +134,14 @@ class StateEndpoint(Process):
                     if self.guarded and gate.generation != generation:
                         generation = gate.generation
                         poller.unregister(router)
-                        router = self._shut_out(router, gate)
+                        router = self._shut_out(router)
                         poller.register(router, zmq.POLLIN)
                         continue
+                if ceiling is not None and ceiling.fd in waiting:
+                    poller.unregister(router)
+                    router = self._relieve(router, ceiling)
+                    poller.register(router, zmq.POLLIN)
+                    continue
                 if router in waiting:
                     self._turn(router)
         finally:
@@ -127,18 +150,44 @@ class StateEndpoint(Process):
             if gate is not None:
                 gate.close()
 
-    def _shut_out(self, router: zmq.Socket[bytes], gate: Gate) -> zmq.Socket[bytes]:
+    def _shut_out(self, router: zmq.Socket[bytes]) -> zmq.Socket[bytes]:
         """Ends every connection; who is still allowed asks again."""
+        self._deaf.clear()
         router.close(linger=0)
         while True:
             try:
-                return bind_again(self._context, zmq.ROUTER, self.endpoint, key="state", gate=gate)
+                return bind_again(
+                    self._context, zmq.ROUTER, self.endpoint,
+                    key="state", allow_remote=self._allow_remote, gate=self._gate,
+                )  # fmt: skip
             except StartError as error:  # a thread that waits here gives no sign of life
                 _log.error("nobody gets an answer: %s", error)
 
+    def _relieve(self, router: zmq.Socket[bytes], ceiling: Ceiling) -> zmq.Socket[bytes]:
+        """Gives back what ended connections had; where that is not enough, ends all of them."""
+        if not self._given_back(ceiling, 0.0):
+            _log.warning("clients take too much memory: all are shut out, and may come back")
+            self._shut_out_elsewhere()
+            router = self._shut_out(router)
+            self._given_back(ceiling, _FREE_SECONDS)
+        ceiling.renew()
+        return router
+
+    def _given_back(self, ceiling: Ceiling, seconds: float) -> bool:
+        """Whether libzmq's threads free what brings memory below the ceiling, within that time."""
+        until = time.monotonic() + seconds
+        while True:
+            give_back_memory()
+            if not ceiling.exceeded():
+                return True
+            if time.monotonic() >= until:
+                return False
+            time.sleep(0.02)
+
     def _turn(self, router: zmq.Socket[bytes]) -> None:
-        """Answers what has come, up to a bound: strangers wait at the gate meanwhile."""
-        for _ in range(_REQUESTS_IN_A_TURN):
+        """Answers what has come, for a while: others wait at the gate, and for memory."""
+        until = time.monotonic() + _TURN_SECONDS
+        while time.monotonic() < until:
             try:
                 frames = router.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
@@ -152,21 +201,48 @@ class StateEndpoint(Process):
             return
         peer = frames[0].bytes
         client, now, begun = self._client(frames), time.monotonic(), time.thread_time()
+        waited = 0.0
         try:
-            if self._allowances.left(client, now) > 0:
+            if peer not in self._deaf and self._allowances.left(client, now) > 0:
                 reply = self._operations.answer([frame.bytes for frame in frames[2:]])
                 self.answered += 1
+                waited = _TAKE_SECONDS
             else:
                 reply = _BUSY
                 self.busy += 1
-            router.send_multipart([peer, b"", reply], zmq.NOBLOCK)
+            waited = self._send(router, [peer, b"", reply], patience=waited)
             self.bytes += len(reply)
+            self._deaf.discard(peer)
+        except zmq.Again:
+            self.dropped += 1
+            if len(self._deaf) >= _DEAF:  # most of them are gone
+                self._deaf.clear()
+            self._deaf.add(peer)
         except zmq.ZMQError:
-            self.dropped += 1  # the client is gone, or does not read its replies
+            self.dropped += 1  # the client is gone
+            self._deaf.discard(peer)
         except Exception:  # noqa: BLE001 a request must not end the endpoint
             _log.exception("a request could not be answered")
             self.dropped += 1
-        self._allowances.spend(client, now, time.thread_time() - begun)
+        self._allowances.spend(client, now, time.thread_time() - begun + waited)
+
+    def _send(self, router: zmq.Socket[bytes], frames: list[bytes], *, patience: float) -> float:
+        """Sends a reply, and returns the seconds that it took until there was room for it.
+
+        Raises:
+            zmq.Again: there was none.
+            zmq.ZMQError: the client is gone.
+        """
+        begun = time.monotonic()
+        while True:
+            try:
+                router.send_multipart(frames, zmq.NOBLOCK)
+                return time.monotonic() - begun
+            except zmq.Again:
+                if time.monotonic() - begun >= patience:
+                    raise
+            time.sleep(0.0001)
+            router.get(zmq.EVENTS)  # has it look at what its thread has taken
 
     def _client(self, frames: list[zmq.Frame]) -> bytes:
         """Who asks: the name that a key belongs to, or else the connection."""

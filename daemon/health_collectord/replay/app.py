@@ -9,10 +9,12 @@ from health_wire.version import VERSION
 
 from health_collectord.config import Config
 from health_collectord.interfaces.access import Gate, KeyFiles
+from health_collectord.interfaces.memory import Ceiling
 from health_collectord.interfaces.operations import Operations
 from health_collectord.interfaces.publisher import EventPublisher
 from health_collectord.interfaces.sockets import asks_for_keys, finish, warn_of_plaintext
 from health_collectord.interfaces.state import StateEndpoint
+from health_collectord.interfaces.watch import Watch
 from health_collectord.processes.history import HistoryProcess
 from health_collectord.processes.system import SystemProcess
 from health_collectord.replay.player import Player, ReplayBus, ReplayClock
@@ -70,9 +72,12 @@ class Replay:
             host=host, epoch=epoch, version=VERSION, mode="replay", clock=clock, store=store,
             history=history, entries=tuple((m.entry, m.describe()) for m in metrics),
         )  # fmt: skip
+        ceiling = Ceiling()
         self.state = StateEndpoint(
-            self._context, config.state, operations, allow_remote=allow_remote, gate=gate
-        )
+            self._context, config.state, operations, allow_remote=allow_remote, gate=gate,
+            ceiling=ceiling, shut_out=self.publisher.shut_out,
+        )  # fmt: skip
+        self._watch = Watch(self.publisher, self.state, ceiling)
         runtime.interfaces.register(self.publisher)
         runtime.interfaces.register(self.state)
         known, events = recording.known_at(start) if start else ((), iter(recording))
@@ -96,7 +101,8 @@ class Replay:
             warn_of_plaintext(events=self.publisher, state=self.state)
             ready(self)
 
-        status = self.runtime.serve(is_ready)
+        with self._watch.running():
+            status = self.runtime.serve(is_ready)
         self.publisher.close()
         finish(self._context)
         return status

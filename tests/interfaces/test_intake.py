@@ -1,0 +1,117 @@
+"""The bound for what comes in over a connection."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from health_collectord.interfaces.intake import Intake, Measure, port_of
+
+from tests.health_wire.scripted import SettableClock
+from tests.running import wait_for
+
+MEASURE = Measure(burst=50_000, rate=1000)
+
+
+class Server:
+    """An endpoint with connections that nobody reads."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        self.port = self._listening.getsockname()[1]
+
+    def connect(self) -> socket.socket:
+        client = self._stack.enter_context(socket.create_connection(("127.0.0.1", self.port)))
+        self._stack.enter_context(self._listening.accept()[0])
+        client.settimeout(5.0)
+        return client
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with ExitStack() as stack:
+        yield Server(stack)
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    return SettableClock()
+
+
+@pytest.fixture
+def intake(server: Server, clock: SettableClock) -> Intake:
+    return Intake(lambda: {server.port: MEASURE}, clock)
+
+
+def look(intake: Intake, clock: SettableClock, seconds: float = 10.0) -> None:
+    clock.now += seconds  # past the rest that a look is followed by
+    intake.look()
+
+
+def is_open(connection: socket.socket) -> bool:
+    try:
+        connection.settimeout(0.0)
+        return connection.recv(1) != b""
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        return False
+
+
+def test_who_brings_too_much_at_once_is_ended_and_nobody_else(
+    server: Server, intake: Intake, clock: SettableClock
+) -> None:
+    much, little, silent = server.connect(), server.connect(), server.connect()
+    much.sendall(bytes(50_001))
+    little.sendall(bytes(50_000))
+    wait_for(lambda: look(intake, clock) or not is_open(much))
+    assert is_open(little)
+    assert is_open(silent)
+
+
+def test_who_goes_on_too_long_is_ended_and_who_rests_may_go_on(
+    server: Server, intake: Intake, clock: SettableClock
+) -> None:
+    steady, greedy = server.connect(), server.connect()
+    for _ in range(60):
+        steady.sendall(bytes(9000))
+        greedy.sendall(bytes(11_000))
+        look(intake, clock)
+        if not is_open(greedy):
+            break
+    assert not is_open(greedy)
+    assert is_open(steady)
+
+
+def test_what_is_elsewhere_is_left_alone(intake: Intake, clock: SettableClock) -> None:
+    with ExitStack() as stack:
+        other = Server(stack).connect()
+        other.sendall(bytes(100_000))
+        look(intake, clock)
+        assert is_open(other)
+
+
+def test_who_comes_again_begins_anew(server: Server, intake: Intake, clock: SettableClock) -> None:
+    for _ in range(3):
+        connection = server.connect()
+        connection.sendall(bytes(40_000))
+        look(intake, clock)
+        assert is_open(connection)
+        connection.close()
+
+
+def test_after_a_look_it_rests(server: Server, intake: Intake, clock: SettableClock) -> None:
+    look(intake, clock)
+    much = server.connect()
+    much.sendall(bytes(60_000))
+    intake.look()
+    assert is_open(much)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "port"),
+    [("tcp://127.0.0.1:8087", 8087), ("tcp://[::1]:1", 1), ("ipc:///run/x:1", None)],
+)
+def test_ports(endpoint: str, port: int | None) -> None:
+    assert port_of(endpoint) == port

@@ -1,0 +1,110 @@
+"""What clients make the collector hold has a bound, whatever they ask; and it is given back."""
+
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from time import monotonic
+
+import psutil
+import pytest
+from health_wire import CollectorClient
+
+from tests.process.resetting import connect, frame
+from tests.running import Running, start_collector, wait_for
+
+CONNECTIONS = 8
+SECONDS = 2.0
+MOST = 130e6  # more than before; without a bound it was a gigabyte
+
+ENDLESS = b"\x03" + struct.pack("!Q", 60_000) + bytes(60_000)
+KINDS = {
+    "an endless message": ("state", b"DEALER", ENDLESS),
+    "an endless message of empty frames": ("state", b"DEALER", b"\x01\x00" * 5000),
+    "an endless message to the events": ("events", b"SUB", b"\x01\x00" * 5000),
+    "no requests": ("state", b"DEALER", frame(bytes(50_000))),
+    "requests": ("state", b"DEALER", (frame(b"", more=True) + frame(b'{"op":"snapshot"}')) * 500),
+}
+GIVEN_BACK = "requests"
+pytestmark = pytest.mark.slow
+
+
+class Flood:
+    """Connections on which the same is said again and again, and nothing read.
+
+    Attributes:
+        sent: bytes, and `connections` over how many connections.
+    """
+
+    def __init__(self, endpoint: str, kind: bytes, said: bytes) -> None:
+        self._endpoint, self._kind, self._said = endpoint, kind, said
+        self._ended = threading.Event()
+        self.sent = self.connections = 0
+        self._threads = [threading.Thread(target=self._flood) for _ in range(CONNECTIONS)]
+        for thread in self._threads:
+            thread.start()
+
+    def _flood(self) -> None:
+        while not self._ended.is_set():
+            with suppress(OSError), connect(self._endpoint, self._kind) as connection:
+                self.connections += 1
+                connection.settimeout(1.0)
+                while not self._ended.is_set():
+                    connection.sendall(self._said)
+                    self.sent += len(self._said)
+
+    def stop(self) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+
+@contextmanager
+def flooding(collector: Running, kind: str) -> Iterator[Flood]:
+    at, type_, said = KINDS[kind]
+    flood = Flood(collector.ready[at], type_, said)
+    try:
+        yield flood
+    finally:
+        flood.stop()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_memory_is_bounded_and_given_back(tmp_path: Path, kind: str) -> None:
+    with start_collector(tmp_path) as collector:
+        process = psutil.Process(collector.pid)
+        collector.request("describe")
+        before, begun, most = process.memory_info().rss, monotonic(), 0
+
+        def goes_on() -> bool:
+            nonlocal most
+            most = max(most, process.memory_info().rss)
+            return monotonic() - begun > SECONDS
+
+        with flooding(collector, kind) as flood:
+            wait_for(goes_on)
+        print(
+            f"{flood.sent / 1e6:.0f} MB over {flood.connections} connections: "
+            f"{before / 1e6:.0f} MB, then at most {most / 1e6:.0f} MB"
+        )
+        assert flood.connections > CONNECTIONS, "nobody was ended"
+        assert most - before < MOST
+        with CollectorClient(collector.events, collector.state) as client:
+            wait_for(lambda: client.receive(0.1) and client.status == "live")
+            assert client.request("ping")["ok"]
+        if kind == GIVEN_BACK:  # it looks after that twice a minute
+            wait_for(lambda: process.memory_info().rss < before * 1.25, "it is kept", 75.0)
+
+
+def test_who_reads_the_replies_may_have_many_under_way(tmp_path: Path) -> None:
+    with start_collector(tmp_path) as collector, ExitStack() as stack:
+        connection = stack.enter_context(connect(collector.state, b"DEALER"))
+        asked = frame(b"", more=True) + frame(b'{"op":"ping"}')
+        for _ in range(20):
+            connection.sendall(asked * 50)
+            heard = b""
+            while heard.count(b'"ok":') < 50:
+                part = connection.recv(65536)
+                assert part, "it was ended"
+                heard += part
