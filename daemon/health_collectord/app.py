@@ -135,8 +135,8 @@ class Collector:
             ready=is_ready,
         )
         self.runtime.processes.register(self._supervision)
-        with self._watch.running():
-            status = self.runtime.serve(self._say_started)
+        self._watch.start()
+        status = self.runtime.serve(self._say_started)
         finish(self._context)
         return status
 

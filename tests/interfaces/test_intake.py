@@ -10,7 +10,7 @@ from health_collectord.interfaces.intake import Intake, Measure, port_of
 from tests.health_wire.scripted import SettableClock
 from tests.running import wait_for
 
-MEASURE = Measure(burst=50_000, rate=1000)
+MEASURE = Measure(burst=5_000, rate=100)
 
 
 class Server:
@@ -63,9 +63,9 @@ def test_who_brings_too_much_at_once_is_ended_and_nobody_else(
     server: Server, intake: Intake, clock: SettableClock
 ) -> None:
     much, little, silent = server.connect(), server.connect(), server.connect()
-    much.sendall(bytes(50_001))
-    little.sendall(bytes(50_000))
-    wait_for(lambda: look(intake, clock) or not is_open(much))
+    much.sendall(bytes(7_000))
+    little.sendall(bytes(5_000))
+    wait_for(lambda: look(intake, clock, 0.1) or not is_open(much))
     assert is_open(little)
     assert is_open(silent)
 
@@ -75,8 +75,8 @@ def test_who_goes_on_too_long_is_ended_and_who_rests_may_go_on(
 ) -> None:
     steady, greedy = server.connect(), server.connect()
     for _ in range(60):
-        steady.sendall(bytes(9000))
-        greedy.sendall(bytes(11_000))
+        steady.sendall(bytes(900))
+        greedy.sendall(bytes(1_100))
         look(intake, clock)
         if not is_open(greedy):
             break
@@ -84,10 +84,21 @@ def test_who_goes_on_too_long_is_ended_and_who_rests_may_go_on(
     assert is_open(steady)
 
 
+def test_who_came_since_the_last_look_may_have_come_right_after_it(
+    server: Server, intake: Intake, clock: SettableClock
+) -> None:
+    connection = server.connect()
+    connection.sendall(bytes(14_000))
+    look(intake, clock, 100.0)
+    assert is_open(connection)
+    connection.sendall(bytes(6_000))
+    wait_for(lambda: look(intake, clock, 1.0) or not is_open(connection))
+
+
 def test_what_is_elsewhere_is_left_alone(intake: Intake, clock: SettableClock) -> None:
     with ExitStack() as stack:
         other = Server(stack).connect()
-        other.sendall(bytes(100_000))
+        other.sendall(bytes(10_000))
         look(intake, clock)
         assert is_open(other)
 
@@ -95,7 +106,7 @@ def test_what_is_elsewhere_is_left_alone(intake: Intake, clock: SettableClock) -
 def test_who_comes_again_begins_anew(server: Server, intake: Intake, clock: SettableClock) -> None:
     for _ in range(3):
         connection = server.connect()
-        connection.sendall(bytes(40_000))
+        connection.sendall(bytes(4_000))
         look(intake, clock)
         assert is_open(connection)
         connection.close()
@@ -104,7 +115,7 @@ def test_who_comes_again_begins_anew(server: Server, intake: Intake, clock: Sett
 def test_after_a_look_it_rests(server: Server, intake: Intake, clock: SettableClock) -> None:
     look(intake, clock)
     much = server.connect()
-    much.sendall(bytes(60_000))
+    much.sendall(bytes(6_000))
     intake.look()
     assert is_open(much)
 

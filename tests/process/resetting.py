@@ -36,15 +36,21 @@ def requests(pause: bytes, **request: Any) -> bytes:
     return (asked + pause) * MANY
 
 
+EVENT = [
+    b"system.updated",
+    b'{"v":1,"host":"pi","epoch":"%b","seq":1,"time":"2026-01-01T12:00:00.000Z",' % (b"0" * 32)
+    + b'"name":"system.updated","data":{}}',
+]
+
+
 def events(pause: bytes) -> bytes:
-    said = frame(b"system.updated", more=True) + frame(b"{}")
-    return (said + pause) * MANY
+    return (frame(EVENT[0], more=True) + frame(EVENT[1]) + pause) * MANY * 3
 
 
 def replies(pause: bytes) -> bytes:
-    """None that is one, and at the end one."""
-    odd = frame(b"\0\0\0\0", more=True) + frame(b"", more=True) + frame(b"{}")
-    return (odd + pause) * MANY + frame(b"", more=True) + frame(b"{}")
+    """To one request, as many."""
+    busy = b'{"ok":false,"v":1,"error":"busy","message":"later"}'
+    return (frame(b"", more=True) + frame(busy) + pause) * MANY
 
 
 def shake_hands(connection: socket.socket, kind: bytes) -> None:

@@ -166,7 +166,7 @@ def send_messages(fuzzer: Fuzzer, dealers: list[zmq.Socket[bytes]]) -> int:
         waiting[dealer] += message[0] == b"" and len(message) > 1
         waiting[dealer] -= drain(dealer)
         if waiting[dealer] > WAITING:
-            while waiting[dealer] > 0 and dealer.poll(100):  # what is not taken may be dropped
+            while waiting[dealer] > 0 and dealer.poll(20):  # what is not taken may be dropped
                 waiting[dealer] -= drain(dealer)
             waiting[dealer] = 0
     return MESSAGES

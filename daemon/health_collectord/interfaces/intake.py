@@ -51,21 +51,26 @@ class Intake:
     ) -> None:
         self._measures = measures
         self._clock = clock
-        self._levels: dict[object, tuple[float, int, float]] = {}
+        self._levels: dict[object, tuple[float, int]] = {}
         self._log_at = self._next = float("-inf")
+        self._looked = clock()
 
     def look(self) -> None:
-        """Looks at every connection; but where there are thousands, only now and then."""
+        """Looks at every connection; but where there are thousands, only now and then.
+
+        One that has come since the last look may have come right after it.
+        """
         now, measures = self._clock(), self._measures()
         if now < self._next:
             return
         worked = time.thread_time()
         before, self._levels = self._levels, {}
+        since, self._looked = now - self._looked, now
         for port, peer, received, connection in _connections(measures):
             measure = measures[port]
-            left, then, at = before.get(peer, (measure.burst, 0, now))
-            left = min(left + (now - at) * measure.rate, measure.burst) - (received - then)
-            self._levels[peer] = left, received, now
+            left, then = before.get(peer, (measure.burst, 0))
+            left += since * measure.rate - (received - then)
+            self._levels[peer] = min(left, measure.burst), received
             if left < 0:
                 _abort(connection)
                 self._tell(peer, now)

@@ -37,7 +37,7 @@ class Ceiling:
         return self.held() > self._limit
 
     def look(self) -> None:
-        """Makes `fd` readable if it is exceeded; from any thread, and in a signal's handler."""
+        """Makes `fd` readable if it is exceeded; from any thread."""
         if self.exceeded():
             os.eventfd_write(self.fd, 1)
 

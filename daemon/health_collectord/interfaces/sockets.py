@@ -22,7 +22,7 @@ from health_collectord.runtime.runtime import StartError
 LINGER_MILLISECONDS = 500
 DEAD_MILLISECONDS = 5000
 # How many messages may wait for one that does not read: events are small, a reply may have 2 MB.
-WAITING = {int(zmq.PUB): 1000, int(zmq.ROUTER): 4}
+WAITING = {int(zmq.PUB): 1000, int(zmq.ROUTER): 16}
 _BIND_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ _STOP, _PROBE = b"stop", b"probe"
 _TURN_SECONDS = 0.01
 _LOOK_MILLISECONDS = 500  # until a revoked client is shut out
 _DEAF = 4096
-_TAKE_SECONDS = 0.005  # for libzmq's thread to take a reply
+_TAKE_SECONDS = 0.02  # for libzmq's thread to take a reply
 _FREE_SECONDS = 1.0  # for it to free what ended connections had
 _BUSY = protocol.encode(
     {

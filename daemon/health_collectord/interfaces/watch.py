@@ -1,7 +1,6 @@
 """Looks after what clients bring and take, whenever the process has worked for a while."""
 
 import time
-from contextlib import AbstractContextManager
 from typing import Protocol
 
 from health_collectord.interfaces.intake import EVENTS, STATE, Intake, Measure, port_of
@@ -12,6 +11,7 @@ from health_collectord.runtime.resources import by_work
 # client could make it grow by 300 MB/s, this came to 6 MB; at rest it takes seconds to come about.
 LOOK_SECONDS = 0.02
 _BUSY_SECONDS = 0.1  # in which a process that works that much is worth a look at its connections
+_CALM_SECONDS = 10.0  # else one in so much time
 
 
 class Bound(Protocol):
@@ -31,15 +31,17 @@ class Watch:
         self._events, self._state = events, state
         self._ceiling = ceiling
         self._intake = Intake(self._measures)
-        self._last = time.monotonic()
+        self._last = self._next = time.monotonic()
 
-    def running(self) -> AbstractContextManager[None]:
-        """While the block runs, it looks. To be entered in the main thread."""
-        return by_work(LOOK_SECONDS, self.look)
+    def start(self) -> None:
+        """From now on it looks."""
+        by_work(LOOK_SECONDS, self.look)
 
     def look(self) -> None:
         now = time.monotonic()
-        if now - self._last < _BUSY_SECONDS or self._ceiling.exceeded():
+        busy = now - self._last < _BUSY_SECONDS or self._ceiling.exceeded()
+        if busy or now >= self._next:
+            self._next = now + _CALM_SECONDS
             self._intake.look()
         self._last = now
         self._ceiling.look()

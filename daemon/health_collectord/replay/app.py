@@ -101,8 +101,8 @@ class Replay:
             warn_of_plaintext(events=self.publisher, state=self.state)
             ready(self)
 
-        with self._watch.running():
-            status = self.runtime.serve(is_ready)
+        self._watch.start()
+        status = self.runtime.serve(is_ready)
         self.publisher.close()
         finish(self._context)
         return status

@@ -1,12 +1,12 @@
 """What the process asks of the kernel and of the C library for itself."""
 
 import ctypes
+import errno
 import resource
-import signal
+import struct
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+import time
+from collections.abc import Callable
 
 _OPEN_FILES = 16384
 
@@ -34,32 +34,19 @@ def give_back_memory() -> None:
         trim(0)
 
 
-@contextmanager
-def by_work(seconds: float, do: Callable[[], None]) -> Iterator[None]:
-    """Has `do` called each time the process has used so much more processor time.
+def by_work(seconds: float, do: Callable[[], None]) -> None:
+    """Has `do` called, in a thread of its own, each time the process has worked for so long.
 
-    In the main thread, between two of its steps (man 2 setitimer, ITIMER_PROF), and not again
-    while it is at it. A process that rests is not woken for it. Of no effect in any other thread,
-    since signals are the main one's.
+    The thread sleeps by the process's processor time (man 2 clock_nanosleep): nothing wakes a
+    process that rests. It ends with the process. No timer with a signal (ITIMER_PROF): while one
+    is pending, the kernel gives SIGTERM to another thread, which does not wake Python's main one.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    at_it = False
+    whole, part = divmod(seconds, 1.0)
+    pause = struct.pack("@ll", int(whole), int(part * 1e9))  # struct timespec
+    sleep = ctypes.CDLL(None).clock_nanosleep
 
-    def worked(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 the signature
-        nonlocal at_it
-        if not at_it:
-            at_it = True
-            try:
-                do()
-            finally:
-                at_it = False
+    def watch() -> None:
+        while sleep(time.CLOCK_PROCESS_CPUTIME_ID, 0, pause, None) in (0, errno.EINTR):
+            do()
 
-    before = signal.signal(signal.SIGPROF, worked)
-    signal.setitimer(signal.ITIMER_PROF, seconds, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
+    threading.Thread(target=watch, name="watch", daemon=True).start()
