@@ -72,7 +72,6 @@ class CpuUsageUpdated(Telemetry):
 
 Times = tuple[int, ...]
 _ZEROS = 3.0  # seconds for which all counters may be 0
-_STANDSTILL = 30.0  # the same, for none of them to move
 
 
 class CpuReader:
@@ -85,7 +84,7 @@ class CpuReader:
 
     Raises:
         OSError: stat cannot be read.
-        ValueError: stat holds no cpu lines, or one without eight numbers, or stands still.
+        ValueError: stat holds no cpu lines, or one without eight numbers.
         Unavailable: there are no figures in it.
     """
 
@@ -112,18 +111,13 @@ class CpuReader:
             # Either the first sample, or not a jiffy has passed: a longer delta comes next.
             self._before = before or after
             self._moved = min(self._moved, now)
-            self._judge(after, now - self._moved)
+            if now - self._moved >= _ZEROS and not any(map(any, after.values())):
+                raise Unavailable(
+                    f"{self._stat.path} holds nothing but zeros, as in a sandbox such as gVisor's"
+                )
             return None
         self._before, self._moved = after, now
         return CpuUsageUpdated(cores=tuple(cores), **whole)
-
-    def _judge(self, times: dict[bytes, Times], seconds: float) -> None:
-        """Of counters that have not moved for so long: whether to wait any longer."""
-        path = self._stat.path
-        if seconds >= _ZEROS and not any(map(any, times.values())):
-            raise Unavailable(f"{path} holds nothing but zeros, as in a sandbox such as gVisor's")
-        if seconds >= _STANDSTILL:
-            raise ValueError(f"{path} stands still")
 
 
 def _delta(before: Times | None, after: Times) -> list[int] | None:
