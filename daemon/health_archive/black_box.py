@@ -6,7 +6,7 @@ place does not, so that it can be synced every few seconds without wearing a car
 
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, repeat
@@ -91,7 +91,7 @@ class BlackBox:
             half = len(lines) // 2
             parts = lines[:half], lines[half:]
             return sum(self.write(segment, epoch, part) for part in parts)
-        seqs = [seq for line in lines if (seq := seq_of(line)) is not None] or [0]
+        first, last = _first_seq(lines), _first_seq(reversed(lines))
         packed = zlib.compress(text, 6)
         pages = -(-(_HEADER_SIZE + len(packed)) // _PAGE)
         if pages > (self._pages - 1) // 4:
@@ -100,7 +100,7 @@ class BlackBox:
             self._page = 1
         header = _RECORD.pack(
             _MARK, self._number, epoch.encode("ascii"), segment.encode("ascii"),
-            seqs[0], seqs[-1], len(text), len(packed), zlib.crc32(packed),
+            first, last, len(text), len(packed), zlib.crc32(packed),
         )  # fmt: skip
         record = (sealed(header) + packed).ljust(pages * _PAGE, b"\0")
         at = self._page * _PAGE
@@ -120,6 +120,11 @@ class BlackBox:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def _first_seq(lines: Iterable[bytes]) -> int:
+    """Of the first line that has one; 0 where none has."""
+    return next((seq for line in lines if (seq := seq_of(line)) is not None), 0)
 
 
 def read_black_box(path: Path) -> Iterator[Kept]:

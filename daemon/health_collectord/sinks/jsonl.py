@@ -194,6 +194,8 @@ class BlackBoxWriter:
         self._epoch = epoch
         self._sync_seconds = self._every = sync_seconds
         self._box: BlackBox | None = None
+        self._segment = ""
+        self._waiting: list[bytes] = []
         self._again = self._synced = 0.0
         self._told = False
 
@@ -203,31 +205,42 @@ class BlackBoxWriter:
         return min(self._every, self._CALM_SECONDS)
 
     def write(self, segment: str, lines: list[bytes]) -> None:
-        """Adds a segment's newest lines, and makes them last where it is time."""
-        now = monotonic()
-        if self._box is None and now < self._again:
+        """Takes a segment's newest lines, and makes all that it has last where it is time.
+
+        What is written and not synced would be lost with the power all the same: it waits here.
+        """
+        if segment != self._segment:
+            self._flush()
+            self._segment = segment
+        self._waiting += lines
+        if monotonic() - self._synced >= self._every * 0.9:  # the writer's pauses are not exact
+            self._flush()
+
+    def close(self) -> None:
+        self._flush()
+        self._let_go()
+
+    def _flush(self) -> None:
+        now, lines, self._waiting = monotonic(), self._waiting, []
+        if not lines or (self._box is None and now < self._again):
             return
+        self._synced = now
         try:
             if self._box is None:
                 self._box = BlackBox(self._path)
-            self._box.write(segment, self._epoch, lines)
-            if now - self._synced >= self._every * 0.9:  # the writer's pauses are not exact
-                self._synced = now
-                self._box.sync()
+            self._box.write(self._segment, self._epoch, lines)
+            self._box.sync()
             self._told = False
         except OSError as error:
             self._fail(error, now)
 
-    def close(self) -> None:
+    def _let_go(self) -> None:
         box, self._box = self._box, None
-        if box is None:
-            return
-        with suppress(OSError):
-            box.sync()
-        box.close()
+        if box is not None:
+            box.close()
 
     def _fail(self, error: OSError, now: float) -> None:
-        self.close()
+        self._let_go()
         self._again = now + self._AGAIN_SECONDS
         if not self._told:
             self._told = True
