@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import pytest
 from health_collectord import catalogue, config
 from health_collectord.config import Config
-from health_collectord.vocabulary import Above, Options, Raised, Shared
+from health_collectord.vocabulary import Above, Below, Options, Raised, Shared
 from health_wire.settings import SettingsError
 
 from tests.declarations import metric
@@ -85,6 +85,40 @@ def test_a_metrics_interval_beats_the_general_one(tmp_path: Path) -> None:
             "segment_seconds = 0",
             ":1: record.segment_seconds: expected a whole number from 1 to 86400",
         ),
+        (
+            'events = "0.0.0.0:8087"',
+            ":1: events: expected an endpoint with its scheme, such as "
+            "tcp://0.0.0.0:8087, got '0.0.0.0:8087'",
+        ),
+        ('\nstate = "tcp://300.1.1.1:8087"', ":2: state: expected an IPv4 address of four numbers"),
+        ('state = "tcp://127.0.0.1:99999"', ":1: state: expected a port from 0 to 65535"),
+        (
+            'state = "tcp://127.0.0.1:8087"',
+            ":1: state: events = 'tcp://127.0.0.1:8087' and state = "
+            "'tcp://127.0.0.1:8087' cannot both be bound; give them two ports",
+        ),
+        ('events = "tcp://*:8088"', ":1: events: events = 'tcp://*:8088' and state ="),
+        ('data_dir = ""', ":1: data_dir: '' is not a directory"),
+        ('keys_dir = "/dev/null"', ":1: keys_dir: '/dev/null' is not a directory"),
+        (
+            "[metrics.probe]\nused_percent_warning = 95",
+            ":2: metrics.probe.used_percent_warning: the warning at 95 would come after the "
+            "critical one at 90 (default); let the warning be lower, or false",
+        ),
+        (
+            "[metrics.probe]\nused_percent_critical = 50",
+            ":2: metrics.probe.used_percent_critical: the warning at 80 would come after",
+        ),
+        (
+            "[metrics.probe]\nused_percent_critical = 900",
+            ":2: metrics.probe.used_percent_critical: "
+            "expected a number from 0 to 100, or false, got 900",
+        ),
+        (
+            "[metrics.probe]\nevents = 'tcp://*:1'",
+            ":2: unknown key 'metrics.probe.events'; events "
+            "belongs above the first table ([...]) of that file",
+        ),
         ("[metrics.prob]\nenabled = true", ":2: unknown key 'metrics.prob.enabled'; did you mean"),
         ("[metrics.probe]\nscale = true", ":2: metrics.probe.scale: expected a number"),
         ("[metrics.probe]\ncommand = 1", ":2: metrics.probe.command: expected text, got 1"),
@@ -94,6 +128,18 @@ def test_what_is_wrong_is_refused(tmp_path: Path, text: str, message: str) -> No
     with pytest.raises(SettingsError) as caught:
         load(tmp_path, text)
     assert str(caught.value).startswith(f"{tmp_path}/config.toml{message}")
+
+
+def test_the_order_of_thresholds_is_that_of_the_rule(tmp_path: Path) -> None:
+    low = metric(rules=(Below("used_percent", warning=20.0, critical=10.0),))
+    file = tmp_path / "config.toml"
+    file.write_text("[metrics.probe]\nused_percent_warning = 5")
+    with pytest.raises(SettingsError, match=r":2: .* let the warning be higher, or false"):
+        config.load((low,), {}, {}, file)
+    file.write_text("[metrics.probe]\nused_percent_warning = 10")  # the same: no warning is seen
+    assert config.load((low,), {}, {}, file).metrics[0].rules == (
+        Below("used_percent", warning=10.0, critical=10.0),
+    )
 
 
 def test_the_hosts_name_is_read_below_procfs(tmp_path: Path) -> None:

@@ -8,11 +8,22 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from health_wire import protocol, settings
+from health_wire.endpoints import BINDABLE, collide
 from health_wire.settings import BOOL, TEXT, TEXTS, Kind, Loaded, Setting, SettingsError, number
 
 from health_collectord.catalogue import Entry
 from health_collectord.host import Host
-from health_collectord.vocabulary import Options, Raised, Rule, Shared, with_threshold
+from health_collectord.vocabulary import (
+    Above,
+    Gauge,
+    Options,
+    Raised,
+    Rule,
+    Shared,
+    Unit,
+    fields_of,
+    with_threshold,
+)
 
 PREFIX = "HEALTH_COLLECTORD"
 DEFAULT_FILE = Path("/etc/health-collectord/config.toml")
@@ -20,11 +31,11 @@ DEFAULT_FILE = Path("/etc/health-collectord/config.toml")
 GENERAL = (
     Setting("host_id", TEXT, "", "name of this host on the wire; empty: its host name", "ID"),
     Setting(
-        "events", TEXT, protocol.EVENTS_ENDPOINT,
+        "events", BINDABLE, protocol.EVENTS_ENDPOINT,
         "where events are published: a ZeroMQ endpoint, tcp:// or ipc://; port 0 takes a free one",
         "ENDPOINT",
     ),
-    Setting("state", TEXT, protocol.STATE_ENDPOINT, "where requests are answered", "ENDPOINT"),
+    Setting("state", BINDABLE, protocol.STATE_ENDPOINT, "where requests are answered", "ENDPOINT"),
     Setting(
         "allow_remote_plaintext", BOOL, False,
         "let everybody listen at endpoints that other machines can reach, unencrypted, instead of "
@@ -123,6 +134,11 @@ class Config:
     metrics: tuple[MetricConfig, ...]
     loaded: Loaded
 
+    @property
+    def place(self) -> str:
+        """Where a key that is in no table is to be written, in words for a remedy."""
+        return f"above the first table ([...]) of {self.loaded.file or DEFAULT_FILE}"
+
 
 def settings_of(catalogue: tuple[Entry, ...]) -> tuple[Setting, ...]:
     """Every setting there is: the general ones, then each metric's."""
@@ -148,8 +164,15 @@ def load(
         default_file=default_file,
     )
     for key in ("procfs", "sysfs"):
-        if not Path(loaded[key]).is_dir():
+        if not os.path.isdir(loaded[key]):
             raise SettingsError(f"{loaded.origins[key]}: {key}: {loaded[key]} is not a directory")
+    for key in ("data_dir", "keys_dir"):
+        given, optional = loaded[key], key == "keys_dir"
+        if not (given or optional) or (os.path.exists(given) and not os.path.isdir(given)):
+            raise SettingsError(
+                f"{loaded.origins[key]}: {key}: {given!r} is not a directory; name another"
+            )
+    _check_endpoints(loaded)
     host_id = loaded["host_id"] or _host_name(loaded["procfs"])
     if not host_id.isprintable() or len(host_id) > 255:
         raise SettingsError(f"{loaded.origins['host_id']}: host_id: printable, at most 255 long")
@@ -160,6 +183,16 @@ def load(
     record = RecordConfig(**{s.key.partition(".")[2]: loaded[s.key] for s in RECORD})
     metrics = tuple(_metric_config(entry, loaded) for entry in catalogue)
     return Config(**general, record=record, metrics=metrics, loaded=loaded)
+
+
+def _check_endpoints(loaded: Loaded) -> None:
+    if collide(loaded["events"], loaded["state"]):
+        where = loaded.origins
+        at = "events" if where["state"] == "default" else "state"
+        raise SettingsError(
+            f"{where[at]}: {at}: events = {loaded['events']!r} and state = {loaded['state']!r} "
+            f"cannot both be bound; give them two ports, or two paths"
+        )
 
 
 def changes(old: Config, new: Config) -> tuple[dict[str, Any], list[str]]:
@@ -230,12 +263,22 @@ def _metric_settings(entry: Entry) -> list[Setting]:
         found.append(
             Setting(
                 key,
-                number(-1e12, 1e12, optional=True),
+                number(*_range(entry, rule), optional=True),
                 settings.OFF if default is None else float(default),
                 f"{rule.field}{of} {rule.kind} which it is a {severity}; false: never",
             )
         )
     return found + [s for _, s in _options(entry) if isinstance(s, Setting)]
+
+
+def _range(entry: Entry, rule: Rule) -> tuple[float, float]:
+    """Between what a rule's figure can be."""
+    fields_ = entry.fields
+    if rule.rows is not None:
+        fields_ = next(fields_of(f.row) for f in entry.fields if f.name == rule.rows and f.row)
+    kind = next(f.kind for f in fields_ if f.name == rule.field)
+    percent = isinstance(kind, Gauge) and kind.unit is Unit.PERCENT
+    return (0, 100) if percent else (-1e12, 1e12)
 
 
 def _options(entry: Entry) -> list[tuple[str, Setting | Shared]]:
@@ -258,12 +301,31 @@ def _kind_of(type_: Any) -> Kind:
     return {str: TEXT, bool: BOOL, tuple[str, ...]: TEXTS}[type_]
 
 
+def _check_order(rule: Rule, at: str, loaded: Loaded) -> None:
+    """A warning that comes only after the figure is critical would never be seen."""
+    if isinstance(rule, Raised) or rule.warning is None or rule.critical is None:
+        return
+    above = isinstance(rule, Above)
+    if rule.warning <= rule.critical if above else rule.warning >= rule.critical:
+        return
+    warning, critical = (f"{at}{rule.field}_{severity}" for severity in ("warning", "critical"))
+    where = loaded.origins
+    key = critical if where[warning] == "default" else warning
+    raise SettingsError(
+        f"{where[key]}: {key}: the warning at {rule.warning:g} would come after the critical one "
+        f"at {rule.critical:g} ({where[warning if key == critical else critical]}); "
+        f"let the warning be {'lower' if above else 'higher'}, or false"
+    )
+
+
 def _metric_config(entry: Entry, loaded: Loaded) -> MetricConfig:
     at = f"metrics.{entry.name}"
     rules = list(entry.metric.rules)
     for i, key, severity, _ in _thresholds(entry):
         value = None if loaded[key] is settings.OFF else loaded[key]
         rules[i] = with_threshold(rules[i], severity, value)
+    for rule in rules:
+        _check_order(rule, f"{at}.", loaded)
     interval = loaded[f"{at}.interval"]
     return MetricConfig(
         entry=entry,

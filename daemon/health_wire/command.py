@@ -55,7 +55,8 @@ def printing(program: str, perform: Callable[[], int], *, failed: int = FAILED) 
         return failed
     except OSError as error:
         _give_up(sys.stdout)
-        return fail(program, f"standard output: {error.strerror or error}", failed)
+        where = error.filename or "standard output"
+        return fail(program, f"{where}: {error.strerror or error}", failed)
     return status
 
 
@@ -69,5 +70,6 @@ def _give_up(stream: TextIO | None) -> None:
     """Keeps the interpreter, as it ends, from trying once more and failing in its own way."""
     if stream is not None:
         nothing = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-        os.dup2(nothing, stream.fileno())
+        with suppress(OSError):  # it is no file
+            os.dup2(nothing, stream.fileno())
         os.close(nothing)

@@ -192,7 +192,7 @@ def load(
             setting = known.get(key) or earlier.get(key)
             if setting is None:
                 raise _unknown(f"{where}: unknown key {key!r}", key, known)
-            values[setting.key], origins[setting.key] = _checked(setting, value, where), str(file)
+            values[setting.key], origins[setting.key] = _checked(setting, value, where), where
     _from_environment(known, prefix, environ, values, origins)
     for key, setting in known.items():
         given = flags.get(key)
@@ -275,6 +275,10 @@ def _unknown(what: str, key: str, known: Mapping[str, Setting]) -> SettingsError
     import difflib  # needed once in a blue moon
 
     close = difflib.get_close_matches(key, known, n=1)
+    table, _, name = key.rpartition(".")
+    if table and name in known:
+        hint = f"{name} belongs above the first table ([...]) of that file"
+        return SettingsError(f"{what}; {hint}")
     hint = f"did you mean {close[0]}?" if close else "check-config lists the keys there are"
     return SettingsError(f"{what}; {hint}")
 

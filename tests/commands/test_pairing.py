@@ -87,15 +87,19 @@ def test_all_addresses_of_this_host_are_told_the_likeliest_first(
     assert invited(capsys, *REMOTE, "--replace").addresses == ()
 
 
-def test_what_nobody_else_reaches_needs_no_invitation(capsys: Any) -> None:
+def test_what_nobody_else_reaches_needs_no_invitation(capsys: Any, tmp_path: Path) -> None:
     text = refused(capsys, "invite", "web")
     assert "cannot be reached from other machines" in text
-    assert "set it to 'tcp://0.0.0.0:8087' in the configuration" in text
+    assert (
+        'write events = "tcp://0.0.0.0:8087" above the first table ([...]) of '
+        f"{tmp_path}/config.toml, and restart"
+    ) in text
 
 
 def test_nor_does_what_is_open_to_everybody(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEALTH_COLLECTORD_ALLOW_REMOTE_PLAINTEXT", "true")
-    assert "take allow_remote_plaintext out" in refused(capsys, "invite", "web", *REMOTE)
+    text = refused(capsys, "invite", "web", *REMOTE)
+    assert "take allow_remote_plaintext out of HEALTH_COLLECTORD_ALLOW_REMOTE_PLAINTEXT" in text
 
 
 def test_a_port_that_changes_cannot_be_told(capsys: Any) -> None:

@@ -35,7 +35,7 @@ def test_flags_win_over_the_environment_over_the_file_over_defaults(tmp_path: Pa
     assert (config.host, config.port) == ("localhost", 3)
     assert config.collector == (Endpoints("ipc:///run/a", "ipc:///run/b"),)
     origins = config.loaded.origins
-    assert origins["host"] == str(tmp_path / "config.toml")
+    assert origins["host"] == f"{tmp_path}/config.toml:2"
     assert origins["port"] == "--port"
     assert origins["collector"] == "HEALTH_WEBUI_COLLECTOR"
 
@@ -54,8 +54,21 @@ def test_it_prints_as_the_file_that_would_give_it(tmp_path: Path) -> None:
         ("port = 65536", ":1: port: expected a whole number"),
         ("host = ''", ":1: host: expected an address"),
         ("collector = 'ipc://a,ipc://b'", "expected a list of texts"),
+        ("host = '300.1.1.1'", ":1: host: expected an address"),
+        ("host = '0.0.0.0:8086'", ":1: host: expected an address or a host's name alone"),
+        ("host = 'http://pi'", ":1: host: expected an address"),
+        ("host = '[::1]'", ":1: host: expected an address"),
         ("collector = ['ipc://a']", "expected a pair of ZeroMQ endpoints"),
-        ("collector = ['http://a:1,tcp://b:1']", "expected a pair of ZeroMQ endpoints"),
+        ("collector = ['http://a:1,tcp://b:1']", "expected tcp:// or ipc://, got 'http://a:1'"),
+        ("collector = ['pi:8087,pi:8088']", "with its scheme, such as tcp://pi:8087, got"),
+        ("collector = ['tcp://300.1.1.1:1,tcp://b:1']", "expected an IPv4 address"),
+        ("collector = ['tcp://a:99999,tcp://b:1']", "expected a port from 1 to 65535"),
+        ("collector = ['tcp://a:0,tcp://b:1']", "expected a port from 1 to 65535"),
+        ("collector = ['tcp://a:1,tcp://a:1']", "the events and the state endpoint are the same"),
+        (
+            "port = 81\ncollector = ['tcp://[::1]:80,tcp://127.0.0.1:81']",
+            ":2: collector: tcp://127.0.0.1:81 is the page's own port; give one of them another",
+        ),
         ("collector = ['ipc://a,ipc://b', 'ipc://a,ipc://b']", "is given twice"),
         ("prot = 1", "unknown key 'prot'; did you mean port?"),
         ("port =", "not TOML"),

@@ -14,14 +14,17 @@ from ipaddress import (
 )
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from health_wire import protocol, settings
+from health_wire.endpoints import connectable, is_host
 from health_wire.settings import (
     BOOL,
     TEXT,
     Kind,
     Loaded,
     Setting,
+    SettingsError,
     choice,
     number,
 )
@@ -48,21 +51,25 @@ class Endpoints:
             ValueError: these are not two ZeroMQ endpoints.
         """
         events, comma, state = text.partition(",")
-        if not comma or not (_ENDPOINT.fullmatch(events) and _ENDPOINT.fullmatch(state)):
+        if not comma or "," in state:
             raise ValueError(
                 "expected a pair of ZeroMQ endpoints, such as "
                 f"{protocol.EVENTS_ENDPOINT},{protocol.STATE_ENDPOINT}, got {text!r}"
             )
-        return cls(events, state)
+        if events == state:
+            raise ValueError(f"the events and the state endpoint are the same, {events!r}")
+        return cls(connectable(events), connectable(state))
 
 
 _MAPPED_BITS = 96  # of ::ffff:0:0/96, RFC 4291
-_ENDPOINT = re.compile(r"tcp://[^\s,/]+:[0-9]{1,5}|ipc://[^\s,]+")
 
 
 def _address(value: Any) -> str:
-    if not isinstance(value, str) or not value or any(c.isspace() for c in value):
-        raise ValueError(f"expected an address or host name, such as 127.0.0.1, got {value!r}")
+    if not isinstance(value, str) or not is_host(value):
+        raise ValueError(
+            "expected an address or a host's name alone, such as 127.0.0.1 (the port is a key of "
+            f"its own), got {value!r}"
+        )
     return value
 
 
@@ -200,6 +207,9 @@ def load(
     values = {setting.key: loaded[setting.key] for setting in SETTINGS}
     values["collector"] = tuple(map(Endpoints.parse, loaded["collector"]))
     values["data_dir"] = Path(loaded["data_dir"])
+    for pair in values["collector"]:
+        for endpoint in (pair.events, pair.state):
+            _refuse_own_port(endpoint, loaded)
     values["trusted_proxies"] = tuple(map(_network, loaded["trusted_proxies"]))
     return Config(**values, loaded=loaded)
 
@@ -224,6 +234,16 @@ def _network(text: str) -> IPv4Network | IPv6Network:
     if mapped and found.prefixlen >= _MAPPED_BITS:
         return IPv4Network((mapped, found.prefixlen - _MAPPED_BITS))
     return found
+
+
+def _refuse_own_port(endpoint: str, loaded: Loaded) -> None:
+    """The page and a collector of this machine cannot have one port."""
+    found = urlsplit(endpoint)
+    if found.scheme == "tcp" and found.port == loaded["port"] and is_loopback(found.hostname or ""):
+        where = loaded.origins["collector"]
+        raise SettingsError(
+            f"{where}: collector: {endpoint} is the page's own port; give one of them another"
+        )
 
 
 def is_loopback(host: str) -> bool:

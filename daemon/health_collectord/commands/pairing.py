@@ -10,6 +10,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from health_wire.keys import MAX_ADDRESSES, InvalidKey, Invitation, KeyPair
+from health_wire.settings import show
 from health_wire.terminal import escape
 
 from health_collectord.config import Config
@@ -98,12 +99,13 @@ def _reachable(config: Config, key: str, address: str | None) -> str:
             return endpoint
         raise InvalidKey(
             f"{key} = {endpoint!r} cannot be reached from other machines and needs no invitation; "
-            f"set it to {_everywhere(endpoint)!r} in the configuration, and restart"
+            f"write {key} = {show(_everywhere(endpoint))} {config.place}, and restart"
         )
     if config.allow_remote_plaintext and not config.require_keys:
+        where = config.loaded.origins["allow_remote_plaintext"]
         raise InvalidKey(
             f"{key} = {endpoint!r} is open to everybody and takes no keys: "
-            f"take allow_remote_plaintext out of the configuration, and restart"
+            f"take allow_remote_plaintext out of {where}, and restart"
         )
     host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
     if not port.isdecimal() or int(port) == 0:

@@ -76,7 +76,8 @@ def test_an_invitation_is_kept_where_nobody_else_can_read_it(tmp_path: Path) -> 
     [
         (("add", "nonsense"), "not an invitation"),
         (("add", "hc1-AAAA"), "damaged"),
-        (("add", "http://a,http://b"), "expected a pair of ZeroMQ endpoints"),
+        (("add", "http://a,http://b"), "expected tcp:// or ipc://, got 'http://a'"),
+        (("add", "pi:8087,pi:8088"), "with its scheme, such as tcp://pi:8087"),
         (("add", "ipc://a,ipc://b", "--name", "../../x"), "is no name"),
         (("remove", "nobody"), "no collector of the name 'nobody'"),
         (("remove", "../password"), "is no name"),
