@@ -2,7 +2,7 @@
 
 Used by whoever records, and by whoever is asked about what was. The standard library only, and
 `health_wire.tree`. What needs SQLite is imported by itself, since it takes memory:
-`health_archive.index` and `health_archive.history`.
+`health_archive.index`, `health_archive.history` and `health_archive.coverage`.
 """
 
 from health_archive.black_box import BlackBox, read_black_box
@@ -21,10 +21,12 @@ from health_archive.segments import (
     remove_text,
     tidy_folder,
 )
+from health_archive.shelf import Bounds, Removed, Shelf
 
 __all__ = [
     "BlackBox",
     "Block",
+    "Bounds",
     "Checkpoint",
     "Damage",
     "DamagedSegment",
@@ -34,8 +36,10 @@ __all__ = [
     "Moment",
     "Record",
     "Recovered",
+    "Removed",
     "Segment",
     "SegmentError",
+    "Shelf",
     "catalogue_id",
     "decode",
     "encode",

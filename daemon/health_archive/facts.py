@@ -1,6 +1,5 @@
 """What a segment says of itself: its extent, what is missing, and what changed in it."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -36,7 +35,8 @@ class Facts:
         boot_id, monotonic: by its checkpoint, the latter in seconds.
         lines: how many.
         first_time, last_time: in milliseconds since 1970; None where no line has one.
-        runs: places in the order, as pairs of the first and last of what follows without a hole.
+        runs: places in the order that follow each other without a hole: the first, the last, and
+            their times.
         marks: what changed: each has `time`, `seq`, `kind` and what belongs to that.
         more: marks and runs that are left out because there are too many.
         kernel: lines from the kernel.
@@ -69,12 +69,12 @@ def facts_of(contents: Contents) -> Facts:
     facts = Facts(lines=contents.lines)
     if contents.times:
         facts.first_time, facts.last_time = contents.times[0], contents.times[-1]
-    facts.runs = _runs(contents.seqs)
+    facts.runs = _runs(contents)
     facts.damages = [
         {"offset": each.offset, "size": each.size, "reason": each.reason}
         for each in contents.damages
     ]
-    last = max(contents.seqs, default=0)
+    last = facts.runs[-1][1] if facts.runs else 0
     for record in contents.events:
         _take(facts, record)
         facts.shutdown = facts.shutdown or (
@@ -108,8 +108,8 @@ def _take(facts: Facts, record: Record) -> None:
         case "system.restart.updated":
             mark = {"kind": "restart", "cause": data.get("cause")}
         case "collector.sink.degraded" | "collector.sink.recovered":
-            kind = record.name.rpartition(".")[2]
-            mark = {"kind": kind, "sink": data.get("sink"), "lost": data.get("lost")}
+            kind = "sink_" + record.name.rpartition(".")[2]
+            mark = {"kind": kind, **{key: data.get(key) for key in ("sink", "lost", "error")}}
         case "collector.events.dropped":
             mark = {"kind": "dropped", "count": data.get("count")}
         case name if name == RECOVERED:
@@ -129,18 +129,17 @@ def _problems(data: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _runs(seqs: Sequence[int]) -> list[list[int]]:
-    if not seqs:
-        return []
-    if seqs[-1] - seqs[0] == len(seqs) - 1 and all(b - a == 1 for a, b in pairwise(seqs)):
-        return [[seqs[0], seqs[-1]]]
+def _runs(contents: Contents) -> list[list[int]]:
+    times: dict[int, int] = {}
+    for seqs, those in contents.placed:
+        times.update(zip(seqs, those, strict=True))
     runs: list[list[int]] = []
-    for seq in sorted(set(seqs)):
+    for seq in sorted(times):
         if runs and runs[-1][1] == seq - 1:
             runs[-1][1] = seq
         else:
             runs.append([seq, seq])
-    return runs
+    return [[first, last, times[first], times[last]] for first, last in runs]
 
 
 def _clock_steps(contents: Contents) -> list[dict[str, Any]]:

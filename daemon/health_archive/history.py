@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import groupby, pairwise
 from operator import mul
 from pathlib import Path
@@ -14,7 +13,7 @@ from health_archive import minutes
 from health_archive.index import connect
 from health_archive.minutes import HOUR, MINUTE, Rows, Stretches, joined, merged, read_alone
 from health_archive.numbers import DamagedSegment
-from health_archive.segments import Segment, list_segments
+from health_archive.segments import Segment, list_segments, segment_name
 from health_archive.series import Samples, read_contents, read_lines
 
 _GAP = 3  # intervals without a figure are one
@@ -22,7 +21,6 @@ _SAMPLES_UP_TO = 2 * HOUR  # longer windows are of minutes, and the longest of h
 _MINUTES_UP_TO = 45 * 24 * HOUR
 _MOST_PENDING = 12  # segments; while an index is made anew, not all of a window is known
 _DAY = 24 * HOUR
-_LATEST = 253402300799000  # the end of the year 9999
 
 
 @dataclass(slots=True)
@@ -138,7 +136,7 @@ class History:
                     if first <= at <= last:
                         those.extend(rows.part(i, i + 1))
 
-        days = _name(start - _DAY)[:10], _name(end + _DAY)[:10]
+        days = segment_name(start - _DAY)[:10], segment_name(end + _DAY)[:10]
         for name, (metric, series) in wanted.parts.items():
             form, read = ("hours", read_alone) if unit == HOUR else ("minutes", joined)
             for (blob,) in self._db.execute(
@@ -159,7 +157,7 @@ class History:
         }
 
     def _edges(self, wanted: "_Wanted", start: int, end: int) -> Iterator[tuple[str, Rows]]:
-        span = (_name(start - _DAY), _name(end))
+        span = (segment_name(start - _DAY), segment_name(end))
         for metric, blob in self._db.execute(
             "SELECT metric, minutes FROM edges WHERE segment >= ? AND segment <= ?", span
         ):
@@ -174,7 +172,7 @@ class History:
         found = []
         for name, facts in self._db.execute(
             "SELECT name, facts FROM segments WHERE name >= ? AND name <= ? ORDER BY name",
-            (_name(start - _DAY), _name(end)),
+            (segment_name(start - _DAY), segment_name(end)),
         ):
             known = json.loads(facts)
             last = known["last_time"]
@@ -186,7 +184,7 @@ class History:
         """The newest segments that the index does not have yet."""
         (newest,) = self._db.execute("SELECT max(name) FROM segments").fetchone()
         since = "" if newest is None else newest
-        since = max(since, _name(start - _DAY))
+        since = max(since, segment_name(start - _DAY))
         found = list_segments(self._folder, since[:10])
         return [s for s in found if s.name > since and s.begin <= end][-_MOST_PENDING:]
 
@@ -238,12 +236,6 @@ def _lines_of(segment: Segment, wanted: _Wanted) -> Iterator[bytes]:
         for part in segment.lines():
             if isinstance(part, bytes) and looks(part, 0, 200):
                 yield part
-
-
-def _name(time: int) -> str:
-    """What a segment would be called that begins then."""
-    limit = max(min(time, _LATEST), 0)
-    return datetime.fromtimestamp(limit // 1000, UTC).strftime("%Y-%m-%d/%H-%M-%S")
 
 
 def _ascends(at: list[int]) -> bool:

@@ -22,6 +22,7 @@ _TIME = r"(?:[01][0-9]|2[0-3])-[0-5][0-9]-[0-5][0-9]"
 _time = re.compile(_TIME)
 _FILE = re.compile(rf"{_TIME}\.(?:jsonl|events)")
 _UNFINISHED = re.compile(rf"\.{_TIME}\.(?:jsonl|events)\.new")
+_LATEST = 253402300799000  # the end of the year 9999
 _PIECE = 1 << 20
 _LONGEST_LINE = 16 << 20
 
@@ -134,7 +135,7 @@ def _whole_lines(parts: Iterator[bytes | Damage]) -> Iterator[bytes | Damage]:
         yield Damage(offset - len(rest), len(rest), "the last line is cut off")
 
 
-def list_segments(folder: Path, since: str = "") -> list[Segment]:
+def list_segments(folder: Path, since: str = "", until: str = "~") -> list[Segment]:
     """All segments of a folder, the oldest first; what is not ours is passed over.
 
     Ours are regular files with our names, in folders with a day's name, neither of them a link.
@@ -142,13 +143,13 @@ def list_segments(folder: Path, since: str = "") -> list[Segment]:
 
     Args:
         folder: the record's.
-        since: the first day that is looked at; a year's segments take a while.
+        since, until: the first and the last day that is looked at; a year's take a while.
 
     Raises:
         OSError: the folder, or a day's, cannot be read.
     """
     sizes: dict[str, dict[str, int]] = {}
-    for day, entry in _entries(folder, _FILE, since):
+    for day, entry in _entries(folder, _FILE, since, until):
         stem, form = entry.name.split(".")
         with suppress(FileNotFoundError):
             size = entry.stat(follow_symlinks=False).st_size
@@ -269,7 +270,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _entries(
-    folder: Path, form: re.Pattern[str], since: str = ""
+    folder: Path, form: re.Pattern[str], since: str = "", until: str = "~"
 ) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Regular files with such names, each with its day."""
     try:
@@ -277,7 +278,7 @@ def _entries(
             days = sorted(
                 e.name
                 for e in entries
-                if e.name >= since and _is_day(e.name) and e.is_dir(follow_symlinks=False)
+                if since <= e.name <= until and _is_day(e.name) and e.is_dir(follow_symlinks=False)
             )
     except FileNotFoundError:
         return
@@ -293,6 +294,12 @@ def _is_day(name: str) -> bool:
         return date.fromisoformat(name).isoformat() == name
     except ValueError:
         return False
+
+
+def segment_name(time: int) -> str:
+    """What a segment is called that begins then, in milliseconds since 1970 (or the nearest)."""
+    moment = datetime.fromtimestamp(max(min(time, _LATEST), 0) // 1000, UTC)
+    return moment.strftime(_FORM)
 
 
 def is_name(name: str) -> bool:

@@ -41,7 +41,8 @@ class Contents:
     Attributes:
         series: by metric and name; the samples are of one template each, and in order within it.
         events: those that were wanted whole.
-        times, seqs: of all lines that have one, in the lines' order.
+        times: of all lines that have one, in the lines' order.
+        placed: places in the order, and these lines' times; each pair of one template's lines.
         lines: how many there are.
         damages: what cannot be read.
     """
@@ -49,7 +50,7 @@ class Contents:
     series: dict[str, dict[str, list[Samples]]] = field(default_factory=dict)
     events: list[Record] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
-    seqs: list[int] = field(default_factory=list)
+    placed: list[tuple[list[int], list[int]]] = field(default_factory=list)
     lines: int = 0
     damages: list[Damage] = field(default_factory=list)
     _count: int = 0
@@ -105,17 +106,21 @@ class _Reading:
         self.contents = Contents()
         self._metric, self._whole, self._series = metric, whole, series
         self._single: dict[tuple[str, str], Samples] = {}
+        self._places: tuple[list[int], list[int]] = ([], [])
+        self.contents.placed.append(self._places)
 
     def take(self, tables: Tables) -> None:
         contents = self.contents
         times, seqs = tables.times.read(), tables.seqs.read()
         contents.times += times
-        contents.seqs += seqs
         contents.lines += len(tables.order)
         own_times = _own(tables, times, TIMED)
         own_seqs = _own(tables, seqs, SEQUENCED)
         for table, those, places in zip(tables.tables, own_times, own_seqs, strict=True):
-            known = _skeleton(table) if table.flags & TIMED and not table.flags & FINE else None
+            usual = table.flags & (TIMED | SEQUENCED) == TIMED | SEQUENCED
+            if usual:
+                contents.placed.append((places, those))
+            known = _skeleton(table) if usual and not table.flags & FINE else None
             if known is None:
                 self._take_rows(table, those, places, with_figures=True)
                 continue
@@ -145,12 +150,19 @@ class _Reading:
                     record = parse(line)
                 else:
                     found = json.loads(line)
-                    record = Record(times[number], found["name"], found["data"], None)
+                    record = Record(times[number], found["name"], found["data"], found.get("seq"))
                 if seqs:
                     record = Record(record.time, record.name, record.data, seqs[number])
-            except (ValueError, LookupError, TypeError, RecursionError):
+            except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
                 continue
+            if not begin or not end:
+                self._place(record)
             self._take_record(record, with_figures)
+
+    def _place(self, record: Record) -> None:
+        if type(record.seq) is int:
+            self._places[0].append(record.seq)
+            self._places[1].append(record.time)
 
     def take_lines(self, lines: Iterable[bytes]) -> None:
         contents = self.contents
@@ -161,8 +173,7 @@ class _Reading:
             except ValueError:
                 continue
             contents.times.append(record.time)
-            if record.seq is not None:
-                contents.seqs.append(record.seq)
+            self._place(record)
             self._take_record(record, with_figures=True)
 
     def _take_record(self, record: Record, with_figures: bool) -> None:

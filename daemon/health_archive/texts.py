@@ -25,11 +25,16 @@ class _Scaled(dict[str, int]):
 
     def __init__(self, places: int) -> None:
         super().__init__()
-        self._scale = 10**places
+        self._places, self._scale = places, 10**places
 
     def __missing__(self, text: str) -> int:
-        number: int = round(float(text) * self._scale)
-        if abs(number) >= _BIGGEST or repr(number / self._scale) != text:
+        whole, _, places = text.partition(".")
+        number = int(whole + places.ljust(self._places, "0"))
+        if (
+            len(places) > self._places
+            or abs(number) >= _BIGGEST
+            or repr(number / self._scale) != text
+        ):
             raise ValueError(text)
         self[text] = number
         return number

@@ -25,7 +25,7 @@ def test_a_segment_is_told_by_its_checkpoint_and_lines() -> None:
     )  # fmt: skip
     assert (found.epoch, found.boot_id, found.monotonic) == (EPOCH, "b", 1007.25)
     assert (found.first_time, found.last_time) == (BEGIN + 7000, BEGIN + 10000)
-    assert (found.lines, found.runs, found.kernel) == (4, [[8, 10]], 2)
+    assert (found.lines, found.runs, found.kernel) == (4, [[8, 10, BEGIN + 8000, BEGIN + 10000]], 2)
     assert found.has_catalogue
     assert found.catalogue_id
     assert not found.shutdown
@@ -33,10 +33,11 @@ def test_a_segment_is_told_by_its_checkpoint_and_lines() -> None:
 
 
 def test_holes_are_told() -> None:
-    assert facts(*(event(seq, "x", 1) for seq in (1, 2, 5, 9, 10))).runs == [
-        [1, 2],
-        [5, 5],
-        [9, 10],
+    found = facts(*(event(seq, "x", 1) for seq in (1, 2, 5, 9, 10)))
+    assert found.runs == [
+        [1, 2, BEGIN + 1000, BEGIN + 2000],
+        [5, 5, BEGIN + 5000, BEGIN + 5000],
+        [9, 10, BEGIN + 9000, BEGIN + 10000],
     ]
     assert facts().runs == []
 
@@ -59,7 +60,7 @@ def test_changes_are_marks() -> None:
         event(5, "collector.events.dropped", {"count": 2}), event(6, "runtime.shutdown", {}),
     )  # fmt: skip
     assert [(mark["seq"], mark["kind"]) for mark in found.marks] == [
-        (1, "verdict"), (2, "restart"), (3, "degraded"), (4, "recovered"), (5, "dropped"),
+        (1, "verdict"), (2, "restart"), (3, "sink_degraded"), (4, "sink_recovered"), (5, "dropped"),
         (6, "shutdown"),
     ]  # fmt: skip
     assert found.marks[0]["status"] == "warning"

@@ -34,6 +34,12 @@ def flat(contents: Contents) -> dict[tuple[str, str], list[tuple[int, int]]]:
     return found
 
 
+def places(contents: Contents) -> dict[int, int]:
+    return {
+        seq: time for seqs, times in contents.placed for seq, time in zip(seqs, times, strict=True)
+    }
+
+
 def both(lines: list[bytes]) -> tuple[Contents, Contents]:
     text = b"".join(lines)
     return (
@@ -49,7 +55,9 @@ def test_a_hosts_figures_are_those_of_its_lines(tmp_path: Path) -> None:
     assert flat(columns) == flat(plain)
     assert columns.events == sorted(plain.events, key=lambda record: record.seq or 0)
     assert columns.events[0].name == "collector.checkpoint"
-    assert (columns.times, columns.seqs, columns.lines) == (plain.times, plain.seqs, plain.lines)
+    assert (columns.times, columns.lines) == (plain.times, plain.lines)
+    assert places(columns) == places(plain)
+    assert len(places(columns)) == len(lines) - 1
     loads = [(parse(x).time, parse(x).data["load1"]) for x in lines if b"system.load.up" in x]
     found = flat(columns)["system.load", "load1"]
     assert found == [(time, thousandths(repr(load))) for time, load in loads]
@@ -77,6 +85,7 @@ NAMES = st.sampled_from(["system.a.updated", "system.b.updated", "system.identit
 def test_any_events_figures_are_those_of_their_lines(events: list[tuple[str, Any]]) -> None:
     columns, plain = both([event(i, name, data) for i, (name, data) in enumerate(events, 1)])
     assert flat(columns) == flat(plain)
+    assert places(columns) == places(plain)
     assert [(e.seq, e.name, e.data) for e in columns.events] == [
         (e.seq, e.name, e.data) for e in plain.events
     ]
@@ -103,3 +112,15 @@ def test_lines_that_are_no_records_have_no_figures() -> None:
     columns, plain = both([b"\x00\x01\n", b"{}\n", b'{"time":"x","name":3,"data":{"a":1}}\n'])
     assert (flat(columns), flat(plain)) == ({}, {})
     assert columns.lines == plain.lines == 3
+
+
+def test_events_as_others_write_them_have_their_places() -> None:
+    lines = [
+        b'{"seq":1,"time":"2026-01-01T12:00:00.000Z","name":"system.a.updated","data":{"x":1}}\n',
+        b'{"time":"2026-01-01T12:00:01.000Z","name":"a","data":{},"seq":2}\r\n',
+        b'{"time":"2026-01-01T12:00:02.000Z","seq":3,"name":"b","data":{}}\n',
+    ]
+    columns, plain = both(lines * 3)
+    assert places(columns) == places(plain)
+    assert sorted(places(columns)) == [1, 2, 3]
+    assert flat(columns) == flat(plain)
