@@ -2,10 +2,11 @@
 
 import json
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import pairwise
 from operator import mul
 from pathlib import Path
 
@@ -110,12 +111,12 @@ class History:
         found: dict[str, list[tuple[int, int]]] = {}
         for segment in self._overlapping(start, end):
             for name, samples in _samples_of(segment, wanted):
-                times, figures = samples.times, samples.figures
-                found.setdefault(name, []).extend(
-                    (t, f)
-                    for t, f in zip(times, figures, strict=True)
-                    if start <= t <= end and f is not None
-                )
+                inside = [
+                    (time, figure)
+                    for time, figure in zip(samples.times, samples.figures, strict=True)
+                    if figure is not None and start <= time <= end
+                ]
+                found.setdefault(name, []).extend(inside)
         rows = {}
         for name, those in found.items():
             those.sort()
@@ -125,16 +126,13 @@ class History:
 
     def _rows(self, wanted: "_Wanted", start: int, end: int, unit: int) -> dict[str, Rows]:
         first, last = start // unit, end // unit
-        found: dict[str, Rows] = {}
+        found: dict[str, list[Rows]] = {}
 
         def take(name: str, rows: Rows) -> None:
-            those = found.setdefault(name, Rows())
-            if rows.at and rows.at[0] >= first and rows.at[-1] <= last:
-                those.extend(rows)
-            else:
-                for i, at in enumerate(rows.at):
-                    if first <= at <= last:
-                        those.extend(rows.part(i, i + 1))
+            rows = rows if _ascends(rows.at) else merged(rows, 1)  # the clock may have gone back
+            begin, finish = bisect_left(rows.at, first), bisect_right(rows.at, last)
+            if begin < finish:
+                found.setdefault(name, []).append(rows.part(begin, finish))
 
         days = segment_name(start - _DAY)[:10], segment_name(end + _DAY)[:10]
         for name, (metric, series) in wanted.parts.items():
@@ -152,9 +150,7 @@ class History:
         for segment in self._pending(start, end):
             for name, samples in _samples_of(segment, wanted):
                 take(name, stretches.rows([samples]))
-        return {
-            name: rows if _ascends(rows.at) else merged(rows, 1) for name, rows in found.items()
-        }
+        return {name: _together(parts) for name, parts in found.items()}
 
     def _edges(self, wanted: "_Wanted", start: int, end: int) -> Iterator[tuple[str, Rows]]:
         span = (segment_name(start - _DAY), segment_name(end))
@@ -164,7 +160,7 @@ class History:
             series = wanted.metrics.get(metric)
             if series is not None:
                 with suppress(DamagedSegment):
-                    for rest, rows in minutes.unpack(blob, series.__contains__).items():
+                    for rest, rows in minutes.unpack(blob, series).items():
                         yield f"{metric}.{rest}", rows
 
     def _overlapping(self, start: int, end: int) -> list[Segment]:
@@ -238,6 +234,13 @@ def _lines_of(segment: Segment, wanted: _Wanted) -> Iterator[bytes]:
                 yield part
 
 
+def _together(parts: list[Rows]) -> Rows:
+    whole = Rows()
+    for part in sorted(parts, key=lambda part: part.at[0]):
+        whole.extend(part)
+    return whole if _ascends(whole.at) else merged(whole, 1)
+
+
 def _ascends(at: list[int]) -> bool:
     return all(a < b for a, b in pairwise(at))
 
@@ -250,18 +253,22 @@ def _thinned(rows: Rows, unit: int, start: int, end: int, points: int) -> Points
     if unit == 1 and width > 1:
         width = _width(start // 1000, end // 1000, points) * 1000
     result = Points([], [], [], [], None if unit == 1 and few else width * unit / 1000)
-    begin, last = 0, None
-    for bucket, group in groupby(at, key=lambda a: a // width):
-        finish = begin + sum(1 for _ in group)
-        if last is not None and at[begin] - at[begin - 1] >= _GAP * step and bucket > last + 1:
-            result.add((at[begin - 1] + step if width == 1 else (last + 1) * width) * unit)
-        count = rows.count[begin:finish]
-        total = sum(map(mul, rows.mean[begin:finish], count))
-        result.add(
-            bucket * width * unit, min(rows.low[begin:finish]), total / sum(count),
-            max(rows.high[begin:finish]),
-        )  # fmt: skip
-        begin, last = finish, bucket
+    buckets = [a // width for a in at]
+    begins = [0, *(i for i, (a, b) in enumerate(pairwise(buckets), 1) if a != b)] if at else []
+    samples = unit == 1
+    for begin, finish in pairwise([*begins, len(at)]):
+        bucket = buckets[begin]
+        if begin and at[begin] - at[begin - 1] >= _GAP * step and bucket > buckets[begin - 1] + 1:
+            gap = at[begin - 1] + step if width == 1 else (buckets[begin - 1] + 1) * width
+            result.add(gap * unit)
+        means = rows.mean[begin:finish]
+        if samples:
+            mean = sum(means) / len(means)
+        else:
+            count = rows.count[begin:finish]
+            mean = sum(map(mul, means, count)) / sum(count)
+        low, high = min(rows.low[begin:finish]), max(rows.high[begin:finish])
+        result.add(bucket * width * unit, low, mean, high)
     return result
 
 

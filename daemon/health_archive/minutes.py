@@ -1,7 +1,7 @@
 """Figures of minutes and hours: what they are made of, and how they are stored (FORMAT.md)."""
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from struct import Struct
@@ -126,12 +126,14 @@ def pack(series: dict[str, Rows]) -> bytes:
     writer.number(len(series))
     for name in sorted(series):
         writer.text(name.encode("utf-8", "surrogatepass").decode("latin-1"))
-        _write(writer, series[name])
+        each = Writer()
+        _write(each, series[name])
+        writer.text(each.content().decode("latin-1"))
     return _packed(writer)
 
 
-def unpack(blob: bytes, wanted: Callable[[str], bool] = lambda _: True) -> dict[str, Rows]:
-    """The same again, of the series that are wanted.
+def unpack(blob: bytes, wanted: Collection[str] | None = None) -> dict[str, Rows]:
+    """The same again, of the series that are wanted (None: of all).
 
     Raises:
         DamagedSegment: it is not what `pack` made.
@@ -140,9 +142,13 @@ def unpack(blob: bytes, wanted: Callable[[str], bool] = lambda _: True) -> dict[
     found = {}
     for _ in range(reader.number()):
         name = reader.text().encode("latin-1").decode("utf-8", "surrogatepass")
-        rows = _read(reader)
-        if wanted(name):
-            found[name] = rows()
+        content = reader.text()
+        if wanted is None or name in wanted:
+            each = Reader(content.encode("latin-1"))
+            found[name] = _read(each)()
+            each.finish()
+            if wanted is not None and len(found) == len(wanted):
+                return found
     reader.finish()
     return found
 

@@ -260,4 +260,7 @@ def _thousandths(found: tuple[int, list[int | None]] | None) -> Sequence[int | N
     places, numbers = found
     if places == 3:
         return numbers
+    if places < 3 and None not in numbers:
+        scale = 10 ** (3 - places)
+        return [n * scale for n in numbers if n is not None]
     return [n if n is None else shortened(n, places) for n in numbers]

@@ -55,7 +55,9 @@ def test_hours_are_of_minutes() -> None:
 def test_figures_of_a_segment_come_back(series: dict[str, Rows]) -> None:
     blob = minutes.pack(series)
     assert minutes.unpack(blob) == series
-    assert minutes.unpack(blob, lambda name: False) == {}
+    for name in series:
+        assert minutes.unpack(blob, {name}) == {name: series[name]}
+    assert minutes.unpack(blob, {"another name"}) == {}
     assert minutes.pack(minutes.unpack(blob)) == blob
 
 
