@@ -46,7 +46,8 @@ def engine(clock: SettableClock) -> Iterator[Engine]:
 @pytest.mark.parametrize(
     "said",
     [
-        "0", "0{}", "1", '2["follow"]', '20["follow",null]', '2123456789["follow","0a1b2c3d4e5f"]'
+        "0", "0{}", "1", '2["follow"]', '2["follow", "a"]', '20["follow",null]',
+        '2123456789["follow","0a1b2c3d4e5f"]',
     ],
 )  # fmt: skip
 def test_what_a_page_says_is_taken(engine: Engine, said: str) -> None:

@@ -377,5 +377,7 @@ def test_hosts_that_share_a_host_id_are_told_apart_and_reported(tmp_path: Path) 
             websocket.sendall(frame(b"40") + frame(b"420" + json.dumps(["follow", key]).encode()))
             heard = b""
             while heard.count(b'42["frame"') < 3:
-                heard += websocket.recv(65536)
+                part = websocket.recv(65536)
+                assert part, "cut off"
+                heard += part
         assert sum(epoch.encode() in heard for epoch in epochs) == 1

@@ -16,7 +16,7 @@ BURST = 10
 REFILL_SECONDS = 1.0
 # CONNECT and DISCONNECT; or EVENT, with or without the number of its answer (Socket.IO protocol 5).
 _CONNECT = re.compile(r"0(\{\})?|1")
-_FOLLOW = re.compile(r'2[0-9]{0,9}\["follow"(,(null|"[0-9A-Za-z_-]{1,64}"))?\]')
+_FOLLOW = re.compile(r'2[0-9]{0,9}\["follow"(, ?(null|"[0-9A-Za-z_-]{1,64}"))?\]')
 
 
 class Visitors:
