@@ -248,7 +248,8 @@ def _ascends(at: list[int]) -> bool:
 def _thinned(rows: Rows, unit: int, start: int, end: int, points: int) -> Points:
     at = rows.at
     step = _interval(at)
-    few = len(at) + sum(1 for a, b in pairwise(at) if b - a >= _GAP * step) <= points
+    gap_from = _GAP * step
+    few = len(at) + sum([b - a >= gap_from for a, b in pairwise(at)]) <= points
     width = 1 if few else _width(start // unit, end // unit, points)
     if unit == 1 and width > 1:
         width = _width(start // 1000, end // 1000, points) * 1000
@@ -258,7 +259,7 @@ def _thinned(rows: Rows, unit: int, start: int, end: int, points: int) -> Points
     samples = unit == 1
     for begin, finish in pairwise([*begins, len(at)]):
         bucket = buckets[begin]
-        if begin and at[begin] - at[begin - 1] >= _GAP * step and bucket > buckets[begin - 1] + 1:
+        if begin and at[begin] - at[begin - 1] >= gap_from and bucket > buckets[begin - 1] + 1:
             gap = at[begin - 1] + step if width == 1 else (buckets[begin - 1] + 1) * width
             result.add(gap * unit)
         means = rows.mean[begin:finish]

@@ -45,7 +45,7 @@ class Column:
         self.kind, self.base, self.scale = RAW, low, scale
         self.planes, self.bits = _planes(raw)
         scale, steps = _divided(steps)
-        planes, bits = _planes([_unsigned(n) for n in steps])
+        planes, bits = _planes([n << 1 if n >= 0 else ~(n << 1) for n in steps])
         if bits < self.bits:
             self.kind, self.base, self.scale = STEPS, numbers[0], scale
             self.planes, self.bits = planes, bits
@@ -111,6 +111,10 @@ class Reader:
             raise DamagedSegment("a head that is longer than its block")
 
     def number(self) -> int:
+        at = self._at
+        if at < self._end and (number := self._bytes[at]) < 128:  # nearly all
+            self._at = at + 1
+            return number
         number = shift = 0
         while True:
             if self._at >= self._end or shift > 63:
@@ -174,8 +178,14 @@ class Numbers:
             return [base + i * scale for i in range(self.count)] if scale else [base] * self.count
         numbers = self._unpacked()
         if self._kind == RAW:
-            return [base + scale * n for n in numbers]
-        return list(accumulate([scale * _signed(n) for n in numbers], initial=base))
+            return (
+                [base + scale * n for n in numbers] if scale != 1 else [base + n for n in numbers]
+            )
+        # `_signed`, without a call for each.
+        steps = [(n >> 1) ^ -(n & 1) for n in numbers]
+        if scale != 1:
+            steps = [scale * n for n in steps]
+        return list(accumulate(steps, initial=base))
 
     def _unpacked(self) -> Sequence[int]:
         planes, width = self._planes, self._width
