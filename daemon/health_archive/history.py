@@ -218,7 +218,9 @@ def _samples_of(segment: Segment, wanted: _Wanted) -> Iterator[tuple[str, Sample
         lines = _lines_of(segment, wanted)
         contents = read_lines(lines, wanted.metrics.__contains__, no, rests.__contains__)
     else:
-        contents = read_contents(content, wanted.metrics.__contains__, no, rests.__contains__)
+        contents = read_contents(
+            content, wanted.metrics.__contains__, no, rests.__contains__, False
+        )
     for metric, series in contents.series.items():
         for rest in wanted.metrics[metric] & series.keys():
             for samples in series[rest]:

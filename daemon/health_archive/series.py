@@ -65,7 +65,11 @@ class Contents:
 
 
 def read_contents(
-    segment: bytes, metric: Wanted, whole: Wanted, series: Wanted = lambda _: True
+    segment: bytes,
+    metric: Wanted,
+    whole: Wanted,
+    series: Wanted = lambda _: True,
+    placed: bool = True,
 ) -> Contents:
     """Reads a segment as columns.
 
@@ -74,8 +78,9 @@ def read_contents(
         metric: which state paths' figures are wanted.
         whole: the names of which events are wanted with all that they say.
         series: which series of these metrics are, by the rest of their names.
+        placed: whether places are wanted, those of events as well.
     """
-    reading = _Reading(metric, whole, series)
+    reading = _Reading(metric, whole, series, placed)
     for part in read_tables(segment):
         if isinstance(part, Damage):
             reading.contents.damages.append(part)
@@ -102,7 +107,8 @@ def read_lines(
 
 
 class _Reading:
-    def __init__(self, metric: Wanted, whole: Wanted, series: Wanted) -> None:
+    def __init__(self, metric: Wanted, whole: Wanted, series: Wanted, placed: bool = True) -> None:
+        self._placed = placed
         self.contents = Contents()
         self._metric, self._whole, self._series = metric, whole, series
         self._single: dict[tuple[str, str], Samples] = {}
@@ -111,14 +117,14 @@ class _Reading:
 
     def take(self, tables: Tables) -> None:
         contents = self.contents
-        times, seqs = tables.times.read(), tables.seqs.read()
+        times, seqs = tables.times.read(), tables.seqs.read() if self._placed else []
         contents.times += times
         contents.lines += len(tables.order)
         own_times = _own(tables, times, TIMED)
-        own_seqs = _own(tables, seqs, SEQUENCED)
+        own_seqs = _own(tables, seqs, SEQUENCED) if self._placed else [[] for _ in own_times]
         for table, those, places in zip(tables.tables, own_times, own_seqs, strict=True):
             usual = table.flags & (TIMED | SEQUENCED) == TIMED | SEQUENCED
-            if usual:
+            if usual and self._placed:
                 contents.placed.append((places, those))
             known = _skeleton(table) if usual and not table.flags & FINE else None
             if known is None:

@@ -97,6 +97,10 @@ def test_only_what_is_wanted_is_read() -> None:
         encode(b"".join(lines)), lambda m: m == "system.a", lambda n: False, lambda s: s == "y"
     )
     assert list(flat(found)) == [("system.a", "y")]
+    text = encode(b"".join(lines))
+    unplaced = read_contents(text, lambda m: m == "system.a", lambda n: False, placed=False)
+    assert flat(unplaced)["system.a", "y"] == flat(found)["system.a", "y"]
+    assert places(unplaced) == {}
     assert flat(found)["system.a", "y"] == [(1767268800000 + 1000 * i, 2500) for i in (2, 4, 6, 8)]
 
 
