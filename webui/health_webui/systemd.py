@@ -1,5 +1,6 @@
 """Tells systemd how things stand (man 3 sd_notify); silent where there is no systemd."""
 
+import atexit
 import logging
 import os
 import time
@@ -15,7 +16,9 @@ def notifier() -> Callable[[str], None] | None:
         return None
     import sdnotify  # not needed, and so not loaded, outside systemd
 
-    notify: Callable[[str], None] = sdnotify.SystemdNotifier().notify
+    made = sdnotify.SystemdNotifier()
+    atexit.register(made.socket.close)  # it does not do that by itself
+    notify: Callable[[str], None] = made.notify
     return notify
 
 
