@@ -8,6 +8,7 @@ from pathlib import Path
 
 import zmq
 from bussdcc.clock import ClockProtocol
+from health_archive.shelf import Bounds
 from health_wire.settings import SettingsError
 from health_wire.version import VERSION
 
@@ -162,6 +163,11 @@ class Collector:
                 folder,
                 box if config.record.black_box else None,
                 config.record.text_seconds,
+                Bounds(
+                    size=int(config.record.total_bytes),
+                    age=config.record.age_days * 86400,
+                    free=int(config.record.free_bytes),
+                ),
                 lambda message: self.runtime.ctx.emit(message),
             ),
         )

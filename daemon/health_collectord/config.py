@@ -76,6 +76,15 @@ RECORD = (
         " it takes a sixtieth of that",
     ),
     Setting(
+        "record.total_bytes", number(1e6, 1e15), 2e9,
+        "how much is kept, in bytes, but never more than a tenth of the disk: the oldest goes",
+    ),
+    Setting("record.age_days", number(1, 36500), 400.0, "for how many days it is kept"),
+    Setting(
+        "record.free_bytes", number(0, 1e15), 500e6,
+        "what stays free on the disk, in bytes, or a twentieth of it where that is less",
+    ),
+    Setting(
         "record.black_box", BOOL, True,
         "keep the newest events where a loss of power does not reach them: a file of 4 MiB that is"
         " overwritten in place",
@@ -94,6 +103,9 @@ class RecordConfig:
     enabled: bool
     segment_seconds: int
     text_seconds: float
+    total_bytes: float
+    age_days: float
+    free_bytes: float
     black_box: bool
     sync_seconds: float
 

@@ -95,6 +95,20 @@ class CollectorRecordRecovered(Message):
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
+class CollectorRecordRemoved(Message):
+    """Segments of the record had to go, from `first` to `last`, which took `removed_bytes`.
+
+    `reason` is ``size``, ``age`` or ``free``: which bound they were beyond.
+    """
+
+    first: str
+    last: str
+    segments: int
+    removed_bytes: int
+    reason: str
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
 class MetricStatus(Message):
     """A metric's status changed: ``collector.metrics.NAME.updated``.
 

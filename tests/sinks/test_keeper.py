@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from bussdcc import Message
-from health_archive import BlackBox, find_segment, list_segments
-from health_collectord.messages import CollectorRecordRecovered
+from health_archive import BlackBox, Bounds, find_segment, list_segments
+from health_collectord.messages import CollectorRecordRecovered, CollectorRecordRemoved
 from health_collectord.sinks.keeper import RecordKeeper
 
 from tests.doubles import Note, sequenced
@@ -27,9 +27,13 @@ def segment(folder: Path, name: str, content: bytes) -> Path:
 
 
 def keeper(
-    folder: Path, emit: Callable[[Message], None] = lambda _: None, text_seconds: float = 1e9
+    folder: Path,
+    emit: Callable[[Message], None] = lambda _: None,
+    text_seconds: float = 1e9,
+    size: int = 10**9,
 ) -> RecordKeeper:
-    return RecordKeeper(folder, folder.parent / "black-box", text_seconds, emit)
+    bounds = Bounds(size, age=1e12, free=0)
+    return RecordKeeper(folder, folder.parent / "black-box", text_seconds, bounds, emit)
 
 
 def forms(folder: Path) -> list[tuple[str, bool, bool]]:
@@ -107,3 +111,23 @@ def test_a_box_that_is_none_costs_nothing(tmp_path: Path, caplog: pytest.LogCapt
     (tmp_path / "black-box").write_bytes(b"x" * 5000)
     keeper(tmp_path / "history").recover()
     assert "nothing could be recovered" in caplog.text
+
+
+def test_the_oldest_goes_where_it_is_too_much_and_it_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "history"
+    for hour in range(10, 20):
+        segment(folder, f"2026-01-01/{hour}-00-00", text(1, 50))
+    stranger = folder / "2026-01-01/notes.txt"
+    stranger.write_text("somebody else's")
+    said: list[Message] = []
+    kept = keeper(folder, said.append, text_seconds=0, size=1)
+    kept.begun("2026-01-01/19-00-00")
+    kept.tidy()
+    assert [name for name, _, _ in forms(folder)] == ["2026-01-01/19-00-00"], "never the current"
+    assert stranger.exists()
+    [removed] = said
+    assert isinstance(removed, CollectorRecordRemoved)
+    assert (removed.first, removed.last) == ("2026-01-01/10-00-00", "2026-01-01/18-00-00")
+    assert (removed.segments, removed.reason) == (9, "size")
+    kept.tidy()
+    assert len(said) == 1

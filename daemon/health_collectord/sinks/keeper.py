@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from time import time
 
@@ -19,23 +20,29 @@ from health_archive.segments import (
     remove_text,
     tidy_folder,
 )
+from health_archive.shelf import Bounds, Removed, Shelf
 
-from health_collectord.messages import CollectorRecordRecovered
+from health_collectord.messages import CollectorRecordRecovered, CollectorRecordRemoved
 
 _log = logging.getLogger(__name__)
-_LOOK_SECONDS = 60.0
+_LOOK_SECONDS = 600.0
+_DAY = 86400.0
 _PACE_SECONDS = 0.5  # between two old segments that were never ended: nobody waits for them
 _NICE = 10
 
 
+_TENTH, _TWENTIETH = 10, 20
+
+
 class RecordKeeper:
-    """Ends segments once they are over, and removes texts whose time is over.
+    """Ends segments once they are over, and removes texts whose time is over, and what is too much.
 
     Args:
         folder: the record's.
         black_box: the box's file; None where there is none.
         text_seconds: for how long an ended segment stays as text as well.
-        emit: tells what has been recovered.
+        bounds: how much is kept, as configured; the disk's size bounds it further.
+        emit: tells what has been recovered, and what had to go.
     """
 
     def __init__(
@@ -43,13 +50,17 @@ class RecordKeeper:
         folder: Path,
         black_box: Path | None,
         text_seconds: float,
+        bounds: Bounds,
         emit: Callable[[Message], None],
     ) -> None:
         self._folder = folder
         self._black_box = black_box
         self._text_seconds = text_seconds
+        self._bounds = bounds
+        self._shelf: Shelf | None = None
         self._emit = emit
         self._current: str | None = None
+        self._since = ""  # the first day that is looked at
         self._failed: dict[str, str] = {}
         self._wake = threading.Event()
         self._ending = False
@@ -100,7 +111,7 @@ class RecordKeeper:
     def tidy(self) -> None:
         """Ends what has ended, the oldest first, and removes texts that are over."""
         try:
-            segments = list_segments(self._folder)
+            segments = list_segments(self._folder, self._since)
         except OSError as error:
             self._say("", f"{self._folder}: {error.strerror or error}")
             return
@@ -110,6 +121,30 @@ class RecordKeeper:
             if segment.text is not None and segment.name != self._current:
                 self._end(segment)
         self._failed = {k: v for k, v in self._failed.items() if any(s.name == k for s in segments)}
+        # A year's files take a while to be listed: what is older than any text is done with.
+        oldest = max(time() - self._text_seconds - 2 * _DAY, 0.0)
+        self._since = f"{datetime.fromtimestamp(oldest, UTC):%Y-%m-%d}"
+        self._trim()
+
+    def _trim(self) -> None:
+        """Removes what is beyond the bounds, the oldest first, and tells it once."""
+        removed: list[Removed] = []
+        try:
+            if self._shelf is None:
+                self._shelf = Shelf(self._folder, _within_disk(self._bounds, self._folder))
+            removed += self._shelf.trim(time(), self._current)
+        except OSError as error:
+            self._say("", f"{self._folder}: {error.strerror or error}")
+        if removed:
+            self._emit(
+                CollectorRecordRemoved(
+                    first=removed[0].segment.name,
+                    last=removed[-1].segment.name,
+                    segments=len(removed),
+                    removed_bytes=sum(each.segment.size for each in removed),
+                    reason=removed[-1].reason,
+                )
+            )
 
     def _end(self, segment: Segment) -> None:
         try:
@@ -131,3 +166,14 @@ class RecordKeeper:
         if self._failed.get(name) != error:
             self._failed[name] = error
             _log.warning("the record stays as text: %s", error)
+
+
+def _within_disk(bounds: Bounds, folder: Path) -> Bounds:
+    """Never more than a tenth of the disk is kept, nor is more than a twentieth kept free."""
+    found = os.statvfs(folder)
+    disk = found.f_blocks * found.f_frsize
+    return Bounds(
+        size=min(bounds.size, disk // _TENTH),
+        age=bounds.age,
+        free=min(bounds.free, disk // _TWENTIETH),
+    )
