@@ -11,6 +11,8 @@ LEAST_BYTES = 512  # what a message costs at the least: taking it is work, howev
 MAX_PATHS = 2000  # of the state
 MAX_STATE_BYTES = 4 * 1024 * 1024
 MAX_STARTS = 10  # new epochs in a minute
+_MAX_CUTS = 20  # of connections
+_CUTS_SECONDS = 10.0
 _MINUTE = 60.0
 _LONGEST_SECONDS = 60.0
 
@@ -26,6 +28,7 @@ class Budget:
         self._clock = clock
         self._left, self._since = float(BURST_BYTES), clock()
         self._starts: deque[float] = deque(maxlen=MAX_STARTS)
+        self._cuts: deque[float] = deque(maxlen=_MAX_CUTS)
         self._sizes: dict[str, int] = {}
         self._state = 0
 
@@ -82,6 +85,20 @@ class Budget:
             self._starts.clear()
             raise Violation(f"more than {MAX_STARTS} new starts in a minute")
         self._starts.append(now)
+
+    def cut(self) -> None:
+        """The connection has ended."""
+        self._cuts.append(self._clock())
+
+    def judge_cuts(self) -> None:
+        """Whether that has been so again and again.
+
+        Raises:
+            Violation: it has.
+        """
+        if len(self._cuts) == _MAX_CUTS and self._clock() - self._cuts[0] < _CUTS_SECONDS:
+            self._cuts.clear()
+            raise Violation("connections that end again and again, or events of several MiB")
 
 
 class Resting:

@@ -21,14 +21,8 @@ from health_wire.door import Violation
 from health_wire.keys import ClientKeys
 from health_wire.protocol import ProtocolError
 from health_wire.requests import CollectorTimeout, answers, ask
-from health_wire.subscription import CONNECT_SECONDS, Subscription, connect
-from health_wire.updates import (
-    Gap,
-    Link,
-    LinkStatus,
-    Snapshot,
-    Update,
-)
+from health_wire.subscription import CONNECT_SECONDS, ENDED, REFUSALS, Subscription, connect
+from health_wire.updates import Gap, Link, LinkStatus, Snapshot, Update
 
 _RETRY_SECONDS = 0.5
 _MOST_AT_ONCE = 256 * 1024  # bytes, some milliseconds' work
@@ -52,6 +46,8 @@ class CollectorClient:
         context: a zmq context to use; one of the client's own without it.
         clock: monotonic seconds.
         timeout: seconds to wait for the reply to a request.
+        most: how many bytes a reply may have just now.
+        turn: called before a message is read, with its size in bytes; it may wait.
 
     Raises:
         ValueError: an endpoint is not one.
@@ -76,6 +72,8 @@ class CollectorClient:
         context: zmq.Context[Any] | None = None,
         clock: Callable[[], float] = time.monotonic,
         timeout: float = 2.0,
+        most: Callable[[], int] = lambda: door.MAX_REPLY_BYTES,
+        turn: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.events_endpoint = events
         self.state_endpoint = state
@@ -85,6 +83,7 @@ class CollectorClient:
         self._context: zmq.Context[Any] = context or zmq.Context()
         self._clock = clock
         self._timeout = timeout
+        self._most, self._turn = most, turn
         self.state = tree.EMPTY
         self.host: str | None = None
         self.epoch: str | None = None
@@ -142,6 +141,11 @@ class CollectorClient:
         """For how long nothing has come from the collector."""
         return self._clock() - self._heard
 
+    @property
+    def unread(self) -> int:
+        """Bytes that have come and stand in libzmq's queues, or in a message without an end."""
+        return 0 if self._subscription.closed else int(self._subscription.unread)
+
     def receive(self, timeout: float) -> list[Update]:
         """What has come within `timeout` seconds, in order; returns at the first that has.
 
@@ -155,7 +159,7 @@ class CollectorClient:
             else:
                 self._take(timeout, updates)
         except Violation as error:
-            updates.append(self.leave(f"sends what is not of the protocol: {error}"))
+            updates.append(self.leave(error.fault))
         self._judge(updates)
         self._pace.ran()
         return updates
@@ -175,10 +179,12 @@ class CollectorClient:
         while taken < _MOST_AT_ONCE:
             frames = self._subscription.receive()
             if frames is None:
+                self._subscription.unread.drain()
                 break
             size = sum(map(len, frames))
             taken += max(size, LEAST_BYTES)
             self._budget.spend(size)
+            self._turn(size)
             self._accept(frames, updates)
 
     def leave(self, fault: str) -> Link:
@@ -209,21 +215,26 @@ class CollectorClient:
         """
         if self._rest.left:
             raise ProtocolError(protocol.BUSY, f"left alone, because it {self.fault}")
-        seconds = self._timeout if timeout is None else timeout
         try:
-            return door.answer(op, self._ask(seconds, op, **members))
+            return self._read(op, self._ask(timeout or self._timeout, op, **members))
         except Violation as error:
             self._violated = error  # whoever receives leaves it, then
             raise
 
     def _ask(self, seconds: float, op: str, **members: Any) -> bytes:
-        return ask(self._context, self.state_endpoint, self._keys, seconds, op=op, **members)
+        where = self._context, self.state_endpoint, self._keys
+        return ask(*where, seconds, self._most, op=op, **members)
+
+    def _read(self, op: str, frame: bytes) -> dict[str, Any]:
+        self._turn(len(frame))
+        return door.answer(op, frame, self._most())
 
     def _watch(self, updates: list[Update]) -> None:
         """Takes notice of what became of the connection."""
         for event in self._subscription.changes():
             if event == zmq.EVENT_DISCONNECTED:
                 self._broken_until = float("inf")
+                self._budget.cut()
             elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
                 self._ended = 0
                 self.reached = True
@@ -232,27 +243,17 @@ class CollectorClient:
                 if self.status == "stale":  # the next event need not be waited for
                     self._synced = False
                     self._next_try = self._clock()
-            elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
-                self._refused("the collector does not allow this key", updates)
-            elif event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
-                asks = "asks for keys" if self._keys is None else "takes no keys"
-                self._refused(f"the collector {asks}", updates)
-            elif self._keys is not None:
+            elif event in REFUSALS:
+                self._refused(REFUSALS[event][self._keys is not None], updates)
+            elif event != zmq.EVENT_DISCONNECTED and self._keys is not None:
                 # A wrong key looks like this, and often enough no key: libzmq can close the
                 # connection before it has sent the greeting that would tell.
                 self._ended += 1
                 if self._ended % _ENDED_HANDSHAKES == 0:
-                    has = (
-                        "takes no keys"
-                        if answers(self._context, self.state_endpoint, _RETRY_SECONDS)
-                        else "has a new key"
-                    )
-                    self._refused(f"the collector {has}", updates)
+                    plain = answers(self._context, self.state_endpoint, _RETRY_SECONDS)
+                    self._refused(ENDED[plain], updates)
 
-    def _refused(self, why: str | None, updates: list[Update]) -> None:
-        refusal = why and f"{why}: `health-collectord invite` there makes a new invitation"
-        if why and why.endswith("takes no keys"):
-            refusal = f"{why}: follow its endpoints without an invitation"
+    def _refused(self, refusal: str | None, updates: list[Update]) -> None:
         if refusal != self.refusal:
             self.refusal = refusal
             self._next_try = self._clock()
@@ -297,6 +298,7 @@ class CollectorClient:
     def _join(self, updates: list[Update]) -> None:
         """Gets the collector's state where there is none, as soon as its events come here."""
         self._watch(updates)
+        self._budget.judge_cuts()
         if self._subscription.connected and not self._synced:
             self._synchronise(updates)
 
@@ -313,12 +315,12 @@ class CollectorClient:
         try:
             frame = self._ask(seconds, "snapshot")
             self._budget.spend(len(frame))
-            reply = door.answer("snapshot", frame)
+            reply = self._read("snapshot", frame)
             names = ("host", "epoch", "seq", "time", "state")
             snapshot = Snapshot(*(reply[name] for name in names))
-        except Violation:
-            raise
-        except (CollectorTimeout, ProtocolError):
+        except (CollectorTimeout, ProtocolError) as error:
+            if isinstance(error, Violation):
+                raise
             self._next_try = self._clock() + _RETRY_SECONDS
             return False
         finally:

@@ -18,6 +18,8 @@ from health_wire.updates import Event
 
 MAX_EVENT_BYTES = 1024 * 1024
 MAX_REPLY_BYTES = 16 * 1024 * 1024
+MAX_VALUES = 100_000  # of an event or a reply: reading each takes a microsecond and some memory
+MAX_FIGURES = 4 * protocol.MAX_SERIES * protocol.MAX_POINTS  # of a history
 MAX_DEPTH = 16  # objects and lists within each other; also the parts of a path
 MAX_TEXT = 8192  # characters of a text, and of a member's name: a series' has a path in it
 MAX_NAME = 255  # of the name of a host, an epoch, an event
@@ -35,6 +37,10 @@ class Violation(ProtocolError):
     def __init__(self, message: str) -> None:
         super().__init__(protocol.INTERNAL, message)
 
+    @property
+    def fault(self) -> str:
+        return f"sends what is not of the protocol: {self}"
+
 
 def event(frames: list[bytes]) -> Event:
     """The event in the frames of a message.
@@ -44,7 +50,7 @@ def event(frames: list[bytes]) -> Event:
     """
     if len(frames) != 2:
         _refuse(f"an event of {len(frames)} frames, not 2")
-    body = _object(frames[1], "an event", MAX_EVENT_BYTES)
+    body = _object(frames[1], "an event", MAX_EVENT_BYTES, MAX_VALUES)
     if body.get("v") != protocol.VERSION or body["v"] is True:
         _refuse(f"an event that is not of version {protocol.VERSION}")
     name = _name(body, "name")
@@ -64,14 +70,18 @@ def event(frames: list[bytes]) -> Event:
     )
 
 
-def answer(op: str, frame: bytes) -> dict[str, Any]:
+def answer(op: str, frame: bytes, most: int = MAX_REPLY_BYTES) -> dict[str, Any]:
     """The collector's answer to a request, of the shape that the protocol gives it.
+
+    Args:
+        most: bytes that it may have.
 
     Raises:
         Violation: it is no reply to that request.
         ProtocolError: it is an error.
     """
-    body: dict[str, Any] = _object(frame, "a reply", MAX_REPLY_BYTES)
+    values = MAX_FIGURES + MAX_VALUES if op == "history" else MAX_VALUES
+    body: dict[str, Any] = _object(frame, "a reply", most, values)
     if body.get("ok") is False:
         error, message = body.get("error"), body.get("message")
         if not isinstance(error, str) or not isinstance(message, str):
@@ -161,10 +171,13 @@ _ANSWERS: dict[str, Callable[[dict[str, Any]], None]] = {
 }
 
 
-def _object(frame: bytes, what: str, most: int) -> Any:
+def _object(frame: bytes, what: str, most: int, values: int) -> Any:
     """The JSON object in a frame, frozen and within all bounds."""
     if len(frame) > most:
         _refuse(f"{what} of {len(frame)} bytes, at most {most} are allowed")
+    # Before it is read; what stands within texts counts with it.
+    if sum(map(frame.count, (b",", b"[", b"{"))) > values:
+        _refuse(f"{what} of more than {values} values")
     try:
         body = _admit(protocol.decode_object(frame), MAX_DEPTH)
     except Violation:

@@ -8,17 +8,30 @@ from typing import Any
 import zmq
 
 from health_wire.keys import ClientKeys
+from health_wire.unread import Unread
 
 CONNECT_SECONDS = 2.0
 _MAX_FRAME_BYTES = 16 * 1024 * 1024
+_MAX_EVENT_BYTES = 2 * 1024 * 1024  # so that one of somewhat more than is allowed can be told
 _monitored = (
-    zmq.EVENT_DISCONNECTED
+    zmq.EVENT_CONNECTED
+    | zmq.EVENT_DISCONNECTED
     | zmq.EVENT_HANDSHAKE_SUCCEEDED
     | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
     | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
     | zmq.EVENT_HANDSHAKE_FAILED_AUTH
 )
 _serial = itertools.count()
+_INVITE = "`health-collectord invite` there makes a new invitation"
+_NO_KEYS = "the collector takes no keys: follow its endpoints without an invitation"
+_NOT_ALLOWED = f"the collector does not allow this key: {_INVITE}"
+# Why it does not let a client in that has no keys, and one that has some.
+REFUSALS: dict[int, tuple[str, str]] = {
+    zmq.EVENT_HANDSHAKE_FAILED_AUTH: (_NOT_ALLOWED, _NOT_ALLOWED),
+    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: (f"the collector asks for keys: {_INVITE}", _NO_KEYS),
+}
+# The same where handshakes end without a word: whether it answers one without keys.
+ENDED = {False: f"the collector has a new key: {_INVITE}", True: _NO_KEYS}
 
 
 def survive_resets(socket: zmq.Socket[bytes]) -> None:
@@ -82,6 +95,7 @@ class Subscription:
 
     Attributes:
         connected: whether the two have shaken hands, as far as `changes` has told.
+        unread: how much has come that `receive` has not given.
     """
 
     def __init__(
@@ -94,12 +108,14 @@ class Subscription:
         again: bool = True,
     ) -> None:
         self.connected = False
+        self.unread = Unread()
         where = f"inproc://health-wire-{next(_serial)}"
         self._monitor: zmq.Socket[bytes] = context.socket(zmq.PAIR)
         self._monitor.linger = 0
         self._monitor.setsockopt(zmq.RCVHWM, 0)  # a full one would block the I/O thread for ever
 
         def prepare(socket: zmq.Socket[bytes]) -> None:
+            socket.setsockopt(zmq.MAXMSGSIZE, _MAX_EVENT_BYTES)
             socket.setsockopt(zmq.SUBSCRIBE, b"")
             socket.monitor(where, _monitored)
             self._monitor.connect(where)
@@ -133,9 +149,11 @@ class Subscription:
     def receive(self) -> list[bytes] | None:
         """The frames of the next message; None where none has come."""
         try:
-            return self._socket.recv_multipart(zmq.NOBLOCK)
+            frames = self._socket.recv_multipart(zmq.NOBLOCK)
         except zmq.Again:
             return None
+        self.unread.take(sum(map(len, frames)))
+        return frames
 
     def changes(self) -> list[int]:
         """What became of the connection since it was asked before: ``zmq.EVENT_*``, in order."""
@@ -145,6 +163,11 @@ class Subscription:
                 frames = self._monitor.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return found
-            (event,) = struct.unpack_from("=H", frames[0])
+            event, value = struct.unpack_from("=HI", frames[0])
+            if event == zmq.EVENT_CONNECTED:
+                self.unread.open(value)
+                continue
+            if event == zmq.EVENT_DISCONNECTED:
+                self.unread.close()
             self.connected = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
             found.append(event)

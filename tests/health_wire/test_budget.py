@@ -100,3 +100,18 @@ def test_who_did_not_run_for_long_was_slow_for_a_while() -> None:
     assert pace.slow
     clock.now += 5.0
     assert not pace.slow
+
+
+def test_connections_that_end_again_and_again() -> None:
+    clock = SettableClock()
+    budget = Budget(clock)
+    for _ in range(100):
+        budget.cut()
+        budget.judge_cuts()
+        clock.now += 1.0
+    for _ in range(20):
+        clock.now += 0.1
+        budget.cut()
+    with pytest.raises(Violation, match="end again and again"):
+        budget.judge_cuts()
+    budget.judge_cuts()

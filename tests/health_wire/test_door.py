@@ -86,6 +86,7 @@ def test_what_an_event_may_not_be_is_said(members: dict[str, Any], said: str) ->
         ([b"n", b"not JSON"], "cannot be read"), ([b"n", b"\xff"], "cannot be read"),
         ([b"n", b"[" * 100_000], "too deeply"), ([b"n", b"[]"], "an event"),
         ([b"n", b'{"seq":1e999}'], "number beyond"),
+        ([b"n", b'{"data":[' + b"{}," * 50_001 + b"0]}"], "more than 100000 values"),
         ([b"n", b'{"seq":' + b"9" * 5000 + b"}"], "digits"),
     ],
 )  # fmt: skip
@@ -141,6 +142,11 @@ COLUMNS = {"t": [1, 2], "min": [1, None], "avg": [1, None], "max": [1.5, None]}
 def test_what_an_answer_may_not_be(op: str, members: dict[str, Any]) -> None:
     with pytest.raises(Violation):
         answer(op, **members)
+
+
+def test_a_reply_of_more_bytes_than_are_taken_is_none() -> None:
+    with pytest.raises(Violation, match="at most 99 are allowed"):
+        door.answer("ping", b" " * 100, 99)
 
 
 def test_a_history_as_large_as_can_be_asked_for_is_one() -> None:

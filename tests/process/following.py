@@ -4,6 +4,7 @@ import json
 import socket
 from contextlib import suppress
 from threading import Thread
+from time import monotonic
 from typing import Any
 
 from tests.running import Running, wait_for
@@ -19,11 +20,16 @@ def follow(webui: Running, key: str, source: str) -> socket.socket:
 
 
 class Reader(Thread):
-    """A good client: reads all, answers pings, and keeps the frames and counts the snapshots."""
+    """A good client: reads all, answers pings, and keeps the frames and counts the snapshots.
+
+    Attributes:
+        at: when each frame came, monotonic seconds.
+    """
 
     def __init__(self, connection: socket.socket) -> None:
         super().__init__()
         self.frames: list[dict[str, Any]] = []
+        self.at: list[float] = []
         self.snapshots = 0
         self._connection = connection
         self._file = connection.makefile("rb")
@@ -47,6 +53,7 @@ class Reader(Thread):
                 self.snapshots += 1
             elif text.startswith(b'42["frame"'):
                 self.frames.append(json.loads(text[2:])[1])
+                self.at.append(monotonic())
 
     def stop(self) -> None:
         self._connection.shutdown(socket.SHUT_RDWR)

@@ -4,8 +4,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -131,3 +133,25 @@ def test_a_wrong_setting_is_status_78_wherever_it_stands(tmp_path: Path, way: st
     )
     assert (done.returncode, done.stderr.count("\n")) == (78, 1)
     assert "port: expected a whole number from 0 to 65535" in done.stderr
+
+
+def test_systemds_watchdog_is_fed_by_the_loop(tmp_path: Path) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="hw") as folder,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd,
+    ):
+        systemd.bind(f"{folder}/notify")
+        systemd.settimeout(10)
+        with start_webui(tmp_path, env={"NOTIFY_SOCKET": f"{folder}/notify"}) as webui:
+            said = [systemd.recv(500) for _ in range(4)]
+            assert said.count(b"READY=1") == 1
+            assert said.count(b"WATCHDOG=1") >= 2
+            webui.send(signal.SIGSTOP)
+            systemd.settimeout(2.5)
+            with suppress(TimeoutError):  # what had been said before
+                systemd.recv(500)
+            with pytest.raises(TimeoutError):
+                systemd.recv(500)
+            webui.send(signal.SIGCONT)
+            systemd.settimeout(10)
+            assert systemd.recv(500)

@@ -25,7 +25,7 @@ from health_webui.connections import guard
 from health_webui.connections.broadcast import Broadcast
 from health_webui.connections.limits import Connections, Server
 from health_webui.connections.websocket import handler_for
-from health_webui.following import collectors, green, names
+from health_webui.following import collectors, flood, green, names
 from health_webui.following.fleet import Fleet
 from health_webui.following.relay import Send
 from health_webui.following.roster import Following, end
@@ -90,9 +90,12 @@ def serve(config: Config, reread: Callable[[], Config]) -> None:
         watched(gevent.spawn(connections.watch)),
         watched(gevent.spawn(_fill, overview)),
         watched(gevent.spawn(names.watch, fleet)),
+        watched(gevent.spawn(flood.watch, fleet)),
     ]
     notify = notifier()
     status = StatusLine(notify)
+    if notify is not None:
+        work.append(watched(gevent.spawn(_feed, notify)))
     work.append(watched(gevent.spawn(_beat, fleet, overview, following, send, status)))
     _announce_ready("https" if tls else "http", config.host, listener.getsockname()[1], notify)
     stop.wait()
@@ -166,11 +169,19 @@ def _beat(
         status.tell(len(shown), sum(f.client.status == "live" for f in shown))
 
 
+def _feed(notify: Callable[[str], None]) -> None:
+    """Tells systemd's watchdog that the loop goes round: it starts anew what stands still."""
+    while True:
+        notify("WATCHDOG=1")
+        gevent.sleep(1.0)
+
+
 def _fill(overview: Overview) -> None:
-    """Asks hosts for what the list has missed; their answers may take long."""
+    """Asks hosts for what the list has missed; their answers may take long, and none waits."""
     while True:
         gevent.sleep(1.0)
-        overview.fill()
+        for fill in overview.fills():
+            gevent.spawn(fill)
 
 
 def _announce_ready(

@@ -35,6 +35,11 @@ def heard(each: Follower, seconds: float) -> Follower:
     return each
 
 
+def fill(overview: Overview) -> None:
+    for ask in overview.fills():
+        ask()
+
+
 def test_rows_are_the_worst_first_and_then_by_name() -> None:
     hosts = [
         follower(judged("healthy"), host="node-10"),
@@ -174,26 +179,26 @@ def test_what_was_missed_is_asked_for_once_and_again_after_a_silence(
     made = Overview(fleet(host), clock)
     assert made.snapshot()["sparks"] == {"key0": [" " * 60] * 2}
     recording.answers = False
-    made.fill()
-    made.fill()
+    fill(made)
+    fill(made)
     assert recording.asked == 1, "not again at once"
     assert "sparks" not in made.tick()
     clock.now += 60
     recording.answers = True
-    made.fill()
+    fill(made)
     tank, pipes = made.tick()["sparks"]["key0"]
     assert tank[:-1] == pipes[:-1] == "D" * 59
     assert (tank[-1], pipes[-1]) == ("I", "5"), "what was seen here"
     assert "sparks" not in made.tick()
     asked = recording.asked
     clock.now += 60
-    made.fill()
+    fill(made)
     assert recording.asked == asked
     host.client.status = "stale"
     made.tick()
     host.client.status = "live"
     clock.now += 2
-    made.fill()
+    fill(made)
     assert recording.asked > asked
 
 

@@ -12,15 +12,21 @@ from typing import Any
 
 import zmq
 from health_wire import CollectorClient, tree
+from health_wire.door import Violation
 
 from health_webui import verdict
 from health_webui.following.catalogue import Catalogue
 from health_webui.following.collectors import Source, host_of
 from health_webui.following.history import History
+from health_webui.following.shares import Share, Shares
 from health_webui.verdict import Verdict
 from health_webui.words import words
 
 MOST_LINES = 64  # of a chart of rows
+MOST_ROWS = 5000  # that are looked at: many times more than are drawn
+# As large as a state may be: reading one takes the loop's time.
+_MAX_REPLY_BYTES = 4 * 1024 * 1024
+_MAX_REPLY_BYTES_PRESSED = 1024 * 1024
 # A little more than what a client gives a connection before it makes a new one.
 _TRY_SECONDS = 3.2
 _STAY_SECONDS = 30.0  # where it was heard: it may have been started anew
@@ -38,6 +44,7 @@ class Follower:
         endpoints: where it is looked for just now, of all its places.
         nameless: those of its places' names that lead nowhere.
         history: answers questions about its past.
+        interrupt: makes its greenlet take notice of a violation; nothing while it has none.
     """
 
     def __init__(
@@ -45,6 +52,7 @@ class Follower:
         source: Source,
         context: zmq.Context[Any] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        shares: Shares | None = None,
     ) -> None:
         self.source = source
         self.endpoints = endpoints = source.endpoints
@@ -52,8 +60,16 @@ class Follower:
         self.key = hashlib.sha256(source.identity.encode()).hexdigest()[:12]
         self._clock = clock
         self._move_at = clock() + _TRY_SECONDS
+        self.interrupt: Callable[[Violation], None] = lambda _: None
+        shares = shares or Shares()
         self.client = CollectorClient(
-            endpoints.events, endpoints.state, context=context, clock=clock, keys=source.keys
+            endpoints.events,
+            endpoints.state,
+            context=context,
+            clock=clock,
+            keys=source.keys,
+            most=lambda: _MAX_REPLY_BYTES_PRESSED if shares.pressed else _MAX_REPLY_BYTES,
+            turn=Share(shares).take,
         )
         self.catalogue: Catalogue | None = None
         self.time: str | None = None
@@ -185,11 +201,11 @@ def value_at(state: tree.FrozenDict, path: str) -> Any:
 
 
 def rows_of(sample: Any, field: str) -> list[tuple[str, dict[str, Any]]]:
-    """The rows of a sample by their keys; what is no row is left out."""
+    """The rows of a sample by their keys; what is no row, or one too many, is left out."""
     rows = sample.get(field) if isinstance(sample, dict) else None
     return [
         (row["key"], row)
-        for row in (rows if isinstance(rows, list | tuple) else ())
+        for row in (rows[:MOST_ROWS] if isinstance(rows, list | tuple) else ())
         if isinstance(row, dict) and isinstance(row.get("key"), str)
     ]
 
@@ -204,7 +220,11 @@ class Fleet:
 
     def __init__(self, sources: Sequence[Source], context: zmq.Context[Any] | None = None) -> None:
         self._context = context
-        self.all = tuple(Follower(source, context) for source in sources)
+        self.shares = Shares()
+        self.all = tuple(self._follower(source) for source in sources)
+
+    def _follower(self, source: Source) -> Follower:
+        return Follower(source, self._context, shares=self.shares)
 
     @property
     def followers(self) -> tuple[Follower, ...]:
@@ -234,7 +254,7 @@ class Fleet:
         try:
             for source in sources:
                 if source not in kept:
-                    came.append(Follower(source, self._context))
+                    came.append(self._follower(source))
         except ValueError:
             for follower in came:
                 follower.client.close()

@@ -19,6 +19,7 @@ from health_wire import (
     protocol,
     tree,
 )
+from health_wire.door import Violation
 
 from health_webui.following import catalogue
 from health_webui.following.fleet import Follower
@@ -103,13 +104,17 @@ class Relay:
 
     def run(self) -> None:
         """Forwards for ever. What goes wrong with one host is that host's state, and no more."""
+        greenlet: Any = gevent.getcurrent()
+        self._follower.interrupt = lambda error: greenlet.kill(error, block=False)
         while True:
             try:
                 self.step()
+                gevent.sleep(0)  # a host that always has something to say is not the only one
+            except Violation as error:
+                self._take(self._follower.client.leave(error.fault))
             except Exception as error:  # noqa: BLE001 else one host would end them all
                 _LOG.exception("%s is left alone for a while", self._follower.name)
                 self._follower.client.leave(f"made this page fail: {type(error).__name__}")
-            gevent.sleep(0)  # a host that always has something to say is not the only one
 
     def step(self) -> None:
         """Waits for what comes next, at most a second, and forwards what is due."""
@@ -173,7 +178,8 @@ class Relay:
         self._follower.catalogue = catalogue.parse(reply)
         again = reply.get("epoch") == self._described_epoch
         self._described_epoch = reply["epoch"]
-        self._describe_at = None if self._described_epoch == client.epoch else 0.0
+        told = self._described_epoch == client.epoch  # else of another start; not at once again
+        self._describe_at = None if told else self._clock() + _DESCRIBE_RETRY_SECONDS
         if not again or before != self._follower.catalogue:
             self._announce()
 

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from health_wire import CollectorTimeout, ProtocolError
@@ -58,7 +59,7 @@ class Row:
 
 
 class Overview:
-    """Rows, worst first, and what becomes of them: `tick` once a second, and `fill` beside it."""
+    """Rows, worst first, and what becomes of them: `tick` once a second, and `fills` beside it."""
 
     def __init__(self, fleet: Fleet, clock: Callable[[], float] = time.monotonic) -> None:
         self._fleet = fleet
@@ -180,21 +181,27 @@ class Overview:
             if row.seen != "live":
                 self._filled.pop(key, None)  # it will have something to tell when it is back
 
-    def fill(self) -> None:
-        """Asks each host that has come (back) for the minutes that were missed."""
+    def fills(self) -> list[Callable[[], None]]:
+        """For each host that has come (back), what asks it for the minutes that were missed."""
+        due: list[Callable[[], None]] = []
         for follower in self._fleet.followers:
             key, epoch = follower.key, follower.client.epoch
             done = self._filled.get(key) == epoch or self._clock() < self._fill_at.get(key, 0.0)
             if done or not follower.seen or follower.client.status != "live":
                 continue
             self._fill_at[key] = self._clock() + _FILL_RETRY_SECONDS
-            try:
-                for column in self.columns:
-                    self._track(key, column).fill(recorded(column, follower))
-            except (CollectorTimeout, ProtocolError, TooMany):
-                continue
-            self._filled[key] = epoch
-            self._refilled.add(key)
+            due.append(partial(self._fill, follower, epoch))
+        return due
+
+    def _fill(self, follower: Follower, epoch: str | None) -> None:
+        key = follower.key
+        try:
+            for column in self.columns:
+                self._track(key, column).fill(recorded(column, follower))
+        except (CollectorTimeout, ProtocolError, TooMany):
+            return
+        self._filled[key] = epoch
+        self._refilled.add(key)
 
 
 def natural(name: str) -> list[tuple[int, str]]:

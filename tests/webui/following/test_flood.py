@@ -1,0 +1,53 @@
+"""Who is interrupted for what nobody has read."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from health_webui.following import flood
+from health_webui.following.fleet import Follower
+
+MIB = 1 << 20
+
+
+def cut(*unread: int, pressed: bool = False) -> list[int]:
+    """Of followers with so many MiB unread, those who are interrupted."""
+    found: list[int] = []
+
+    def follower(size: int) -> Follower:
+        made: Any = SimpleNamespace(client=SimpleNamespace(unread=size * MIB))
+        made.interrupt = lambda error: found.append(size)
+        return cast(Follower, made)
+
+    assert flood.cut(map(follower, unread), pressed=pressed) == len(found)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("unread", "interrupted"),
+    [
+        ((), []),
+        ((0, 1, 16), []),
+        ((0, 17, 1), [17]),
+        ((17, 300, 2), [300, 17]),
+        ((9, 10, 11, 1, 2), [11]),
+        ((1,) * 40, [1] * 8),
+    ],
+)
+def test_one_who_is_too_far_behind_or_the_largest_of_too_many(
+    unread: tuple[int, ...], interrupted: list[int]
+) -> None:
+    assert cut(*unread) == interrupted
+
+
+def test_while_memory_grows_it_takes_less() -> None:
+    assert cut(1, 2, 0, pressed=True) == [2]
+
+
+def test_memory_is_that_of_this_process_and_what_is_free_is_given_back() -> None:
+    before = flood.memory()
+    blocks = [bytes(MIB // 20) + b"x" * (MIB // 20) for _ in range(600)]
+    assert flood.memory() - before > 40 * MIB
+    blocks.clear()
+    flood.give_back()
+    assert flood.memory() - before < 40 * MIB
