@@ -142,7 +142,8 @@ def test_systemds_watchdog_is_fed_by_the_loop(tmp_path: Path) -> None:
     ):
         systemd.bind(f"{folder}/notify")
         systemd.settimeout(10)
-        with start_webui(tmp_path, env={"NOTIFY_SOCKET": f"{folder}/notify"}) as webui:
+        env = {"NOTIFY_SOCKET": f"{folder}/notify", "WATCHDOG_USEC": "15000000"}
+        with start_webui(tmp_path, env=env) as webui:
             said = [systemd.recv(500) for _ in range(4)]
             assert said.count(b"READY=1") == 1
             assert said.count(b"WATCHDOG=1") >= 2

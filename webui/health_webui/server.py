@@ -6,6 +6,7 @@ Nothing is monkey-patched: Flask, Flask-SocketIO in its gevent mode and the coll
 
 import errno
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -94,7 +95,7 @@ def serve(config: Config, reread: Callable[[], Config]) -> None:
     ]
     notify = notifier()
     status = StatusLine(notify)
-    if notify is not None:
+    if notify is not None and "WATCHDOG_USEC" in os.environ:
         work.append(watched(gevent.spawn(_feed, notify)))
     work.append(watched(gevent.spawn(_beat, fleet, overview, following, send, status)))
     _announce_ready("https" if tls else "http", config.host, listener.getsockname()[1], notify)

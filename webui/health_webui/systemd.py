@@ -1,24 +1,31 @@
 """Tells systemd how things stand (man 3 sd_notify); silent where there is no systemd."""
 
-import atexit
 import logging
 import os
+import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 _LOG = logging.getLogger(__name__)
 _CALM_SECONDS = 5.0
 
 
 def notifier() -> Callable[[str], None] | None:
-    """What sends a state to systemd; None where nobody asked for it."""
-    if "NOTIFY_SOCKET" not in os.environ:
-        return None
-    import sdnotify  # not needed, and so not loaded, outside systemd
+    """What sends a state to systemd; None where nobody asked for it.
 
-    made = sdnotify.SystemdNotifier()
-    atexit.register(made.socket.close)  # it does not do that by itself
-    notify: Callable[[str], None] = made.notify
+    It never waits: it is the loop's own sign of life.
+    """
+    place = os.environ.get("NOTIFY_SOCKET")
+    if not place:
+        return None
+    address = f"\0{place[1:]}" if place.startswith("@") else place
+
+    def notify(state: str) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd, suppress(OSError):
+            systemd.setblocking(False)
+            systemd.sendto(state.encode(), address)
+
     return notify
 
 
