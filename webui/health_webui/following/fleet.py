@@ -23,7 +23,6 @@ from health_webui.verdict import Verdict
 from health_webui.words import words
 
 MOST_LINES = 64  # of a chart of rows
-MOST_ROWS = 5000  # that are looked at: many times more than are drawn
 # As large as a state may be: reading one takes the loop's time.
 _MAX_REPLY_BYTES = 4 * 1024 * 1024
 _MAX_REPLY_BYTES_PRESSED = 1024 * 1024
@@ -201,11 +200,11 @@ def value_at(state: tree.FrozenDict, path: str) -> Any:
 
 
 def rows_of(sample: Any, field: str) -> list[tuple[str, dict[str, Any]]]:
-    """The rows of a sample by their keys; what is no row, or one too many, is left out."""
+    """The rows of a sample by their keys; what is no row is left out."""
     rows = sample.get(field) if isinstance(sample, dict) else None
     return [
         (row["key"], row)
-        for row in (rows[:MOST_ROWS] if isinstance(rows, list | tuple) else ())
+        for row in (rows if isinstance(rows, list | tuple) else ())
         if isinstance(row, dict) and isinstance(row.get("key"), str)
     ]
 
