@@ -8,12 +8,13 @@ from pathlib import Path
 
 import zmq
 from bussdcc.clock import ClockProtocol
+from health_archive.lines import milliseconds
 from health_archive.shelf import Bounds
 from health_wire.settings import SettingsError
 from health_wire.version import VERSION
 
 from health_collectord.config import Config, MetricConfig, changes
-from health_collectord.host import Host
+from health_collectord.host import Host, Start
 from health_collectord.interfaces.access import Gate, KeyFiles
 from health_collectord.interfaces.memory import Ceiling
 from health_collectord.interfaces.operations import Operations
@@ -105,7 +106,9 @@ class Collector:
         runtime.interfaces.register(self.publisher)
         runtime.interfaces.register(self.state)
         self._gate = gate
-        self._services = _services(config, enabled, SelfReport(self._counts), runtime.clock)
+        self._services = _services(
+            config, enabled, SelfReport(self._counts), runtime.clock, self._this_start()
+        )
         for service in self._services:
             runtime.services.register(service)
         runtime.on_stopping = self._notifier.stopping
@@ -171,6 +174,11 @@ class Collector:
                 lambda message: self.runtime.ctx.emit(message),
             ),
         )
+
+    def _this_start(self) -> Start:
+        state, _, _ = os.environ.get("STATE_DIRECTORY", "").partition(":")  # man 5 systemd.exec
+        now = milliseconds(self.runtime.clock.now_utc())
+        return Start(self.epoch, VERSION, now, Path(state) if state else None)
 
     def _say_started(self) -> None:
         warn_of_plaintext(events=self.publisher, state=self.state)
@@ -243,10 +251,14 @@ def _sinks(config: Config) -> tuple[QueuedSink, ...]:
 
 
 def _services(
-    config: Config, metrics: tuple[MetricConfig, ...], report: SelfReport, clock: ClockProtocol
+    config: Config,
+    metrics: tuple[MetricConfig, ...],
+    report: SelfReport,
+    clock: ClockProtocol,
+    start: Start,
 ) -> list[GridService]:
     """The fast readers together, and each reader that can block in a service of its own."""
-    host = Host(config.procfs, config.sysfs, memory=config.data_dir)
+    host = Host(config.procfs, config.sysfs, memory=config.data_dir, start=start)
     fast: list[MetricTask] = []
     services = []
     for m in metrics:

@@ -3,6 +3,7 @@
 import os
 import platform
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -73,6 +74,24 @@ class KernelFile:
         self.close()
 
 
+@dataclass(slots=True, frozen=True)
+class Start:
+    """Which start of the collector this is.
+
+    Attributes:
+        epoch: 32 hexadecimal digits, new for each.
+        version: of the collector.
+        time: of the wall clock, in milliseconds since 1970.
+        remarks: the directory in which the service manager left word of the end before; None where
+            there is none.
+    """
+
+    epoch: str
+    version: str | None
+    time: int
+    remarks: Path | None = None
+
+
 class Host:
     """The two roots under which everything about a host is read.
 
@@ -80,14 +99,20 @@ class Host:
         procfs: the mount point of procfs, or a copy.
         sysfs: the mount point of sysfs, or a copy.
         memory: a directory for what readers have to remember of it; None: nothing is remembered.
+        start: of the collector; what it left in `memory` is not what starts before it did.
     """
 
     def __init__(
-        self, procfs: str = "/proc", sysfs: str = "/sys", memory: Path | None = None
+        self,
+        procfs: str = "/proc",
+        sysfs: str = "/sys",
+        memory: Path | None = None,
+        start: Start | None = None,
     ) -> None:
         self.procfs = Path(procfs)
         self.sysfs = Path(sysfs)
         self.memory = memory
+        self.start = start
 
     @property
     def foreign(self) -> bool:
