@@ -66,6 +66,8 @@ def test_a_recorded_host(name: str, tmp_path: Path) -> None:
                 golden = json.loads((GOLDEN / name / f"{metric['name']}.json").read_text())
                 expected = golden["second"] if metric["name"] != "identity" else golden["first"]
                 value = at(state, metric["state"])
+                if metric["name"] == "restart":  # the collector's version is none of the host's
+                    value = {**(value or {}), "version": None}
                 if expected is not None and "Unavailable" in expected:
                     told = at(state, f"collector.metrics.{metric['name']}")
                     if told["status"] != "unavailable":
