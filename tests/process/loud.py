@@ -41,8 +41,15 @@ class LoudCollector(ScriptedCollector):
 
     def snapshot(self) -> bytes:
         reply = {"ok": True, "v": 1, "host": "loud", "epoch": self.epoch, "seq": self.seq}
-        state = {"health": self.health, "bulk": "x" * self._size}
-        return json.dumps(reply | {"time": TIME, "state": state, "metrics": []}).encode()
+        state = {"health": self.health, "bulk": self._bulk}
+        described = {"metrics": [], "history": []}
+        return json.dumps(reply | described | {"time": TIME, "state": state}).encode()
+
+    @property
+    def _bulk(self) -> dict[str, str]:
+        """So many bytes, in texts that are no longer than they may be."""
+        texts = max(self._size // 8000, 1)
+        return {f"t{n}": f"{self.number:08}" + "x" * (self._size // texts) for n in range(texts)}
 
     def _say(self, name: str, data: Any) -> None:
         self.seq += 1
@@ -53,7 +60,7 @@ class LoudCollector(ScriptedCollector):
     def _publish(self) -> None:
         while not self._quiet.wait(self._pause):
             self.number += 1
-            self._say("bulk.updated", f"{self.number:08}" + "x" * self._size)
+            self._say("bulk.updated", self._bulk)
             self._say("health.updated", self.health)
         while not self._closing.wait(0.5):
             self._say("collector.heartbeat", {})

@@ -124,18 +124,19 @@ def test_a_bad_file_is_refused_with_its_line(tmp_path: Path, text: str, message:
     file = tmp_path / "config.toml"
     file.write_text(text)
     with start_collector(tmp_path, "--config", str(file), ready=False) as collector:
-        assert refused(collector, 2).startswith(f"{file}{message}")
+        assert refused(collector, 78).startswith(f"{file}{message}")
 
 
 def test_a_bad_variable_is_refused(tmp_path: Path) -> None:
     env = {"HEALTH_COLLECTORD_INTERVAL": "never"}
     with start_collector(tmp_path, env=env, ready=False) as collector:
-        line = refused(collector, 2)
+        line = refused(collector, 78)
     assert line == "HEALTH_COLLECTORD_INTERVAL: interval: expected a number, got 'never'"
 
 
 def test_a_directory_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
-    (tmp_path / "data").write_text("a file in the way")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/history").write_text("a file in the way")
     with start_collector(tmp_path) as collector:
         wait_for(lambda: "sink jsonl cannot write" in collector.stderr)
         assert collector.request("ping")["ok"] is True
