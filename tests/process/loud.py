@@ -48,7 +48,7 @@ class LoudCollector(ScriptedCollector):
     @property
     def _bulk(self) -> dict[str, str]:
         """So many bytes, in texts that are no longer than they may be."""
-        texts = max(self._size // 8000, 1)
+        texts = -(-self._size // 8000)
         return {f"t{n}": f"{self.number:08}" + "x" * (self._size // texts) for n in range(texts)}
 
     def _say(self, name: str, data: Any) -> None:

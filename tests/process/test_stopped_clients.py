@@ -19,7 +19,7 @@ STOPPED = 20
 def numbers(reader: Reader) -> list[int]:
     """Those of the bulk's versions that came in frames."""
     events = [event for told in list(reader.frames) for event in told["events"]]
-    return [int(data[:8]) for path, data, *_ in events if path == "bulk"]
+    return [int(data["t0"][:8]) for path, data, *_ in events if path == "bulk"]
 
 
 @contextmanager

@@ -107,12 +107,12 @@ def test_status_for_people_and_for_scripts(machine: Machine) -> None:
 
 
 def test_systemctl_status_says_how_it_is(machine: Machine) -> None:
-    text = until(
-        lambda: said_status(machine, "Healthy: all checks passed; every 1 s"),
-        12,
-        lambda: machine.prop(COLLECTOR, "StatusText"),
-    )
-    assert "1 subscriber" in text
+    for words in ("Healthy: all checks passed; every 1 s", "; 1 subscriber"):
+        until(
+            lambda words=words: said_status(machine, words),
+            20,
+            lambda: machine.prop(COLLECTOR, "StatusText"),
+        )
     assert int(machine.prop(COLLECTOR, "WatchdogUSec").removesuffix("s")) == 15
 
 
