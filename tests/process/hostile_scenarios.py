@@ -181,7 +181,7 @@ STATES: dict[str, dict[str, Any]] = {
     "health_text": {"health": HTML},
     "health_checks_wild": {"health": _problems(0) | {"checks": {"known": "x", "total": -1e18}}},
     "status_wild": {"metrics": {"tank": {"status": "failing", "reason": HTML + BIDI}}},
-    "status_unknown": {"metrics": {"tank": {"status": ["__proto__"], "reason": {}}, "pipes": 3}},
+    "status_unknown": {"metrics": {"tank": {"status": {"__proto__": 1}, "reason": {}}, "pipes": 3}},
     "status_list": {"metrics": []},
     "state_of_16_mib": {"more": {"a": ["x" * 8000] * 2000}},
     "state_of_objects": {"more": {"a": [{}] * 1_000_000}},

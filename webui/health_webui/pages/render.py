@@ -181,7 +181,7 @@ def _view(follower: Follower, metric: Metric, most: int) -> MetricView:
     told = value_at(state, f"collector.metrics.{metric.name}")
     told = told if isinstance(told, dict) else {}
     status = told.get("status")
-    if status not in _STATES:
+    if not isinstance(status, str) or status not in _STATES:
         status = "ok" if sample is not None else "waiting"
     reason = told.get("reason")
     return MetricView(metric, sample, status, reason if isinstance(reason, str) else "", most)
