@@ -224,14 +224,16 @@ def test_a_reload_says_what_it_applies_and_what_it_cannot(tmp_path: Path) -> Non
         exclude = ["x"]
         """,
     )
-    applied, restart = config.changes(old, new)
-    assert applied == {
+    running = {"probe"}
+    assert config.changes(old, new, running) == {
         "metrics.probe.used_percent_warning": 70.0,
         "metrics.probe.exclude": ("x",),
         "metrics.probe.interval": 2.0,
     }
-    assert restart == ["console", "metrics.probe.enabled"]
-    assert config.changes(old, old) == ({}, [])
+    assert config.waiting(old, new) == ["console", "metrics.probe.enabled"]
+    assert config.changes(old, old, running) == {}
+    assert config.changes(old, new, ()) == {}, "of what is not observed there is nothing to apply"
+    assert config.waiting(old, old) == []
 
 
 def test_the_example_is_read_as_the_defaults(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from health_archive.shelf import Bounds
 from health_wire.settings import SettingsError
 from health_wire.version import VERSION
 
-from health_collectord.config import Config, MetricConfig, changes
+from health_collectord.config import Config, MetricConfig, changes, waiting
 from health_collectord.host import Host, Start
 from health_collectord.interfaces.access import Gate, KeyFiles
 from health_collectord.interfaces.memory import Ceiling
@@ -49,7 +49,7 @@ class Collector:
     """A collector put together from its configuration; `serve` runs it.
 
     Args:
-        config: the configuration in force.
+        config: the configuration at the start.
         reread: reads it anew, for a reload; raises SettingsError where it cannot be used.
 
     Attributes:
@@ -59,7 +59,7 @@ class Collector:
     """
 
     def __init__(self, config: Config, reread: Callable[[], Config] | None = None) -> None:
-        self.config = config
+        self.config = self._started = config
         self._reread = reread or (lambda: config)
         self._notifier = Notifier()
         self.epoch = os.urandom(16).hex()
@@ -221,10 +221,10 @@ class Collector:
         self._notifier.ready()
 
     def _apply(self, config: Config) -> None:
-        changed, restart = changes(self.config, config)
-        if restart:
+        running = {m.entry.name for m in self._started.metrics if m.enabled}
+        changed = changes(self.config, config, running)
+        if restart := waiting(self._started, config):
             _log.warning("changed, but only a restart applies: %s", ", ".join(restart))
-        running = {m.entry.name for m in self.config.metrics if m.enabled}
         metrics = {m.entry.name: m for m in config.metrics if m.entry.name in running}
         for service in self._services:
             tasks = [t for t in service.tasks if isinstance(t, MetricTask)]

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -207,26 +207,38 @@ def _check_endpoints(loaded: Loaded) -> None:
         )
 
 
-def changes(old: Config, new: Config) -> tuple[dict[str, Any], list[str]]:
-    """What differs: the keys that a reload applies with their new values, and those it cannot.
+def changes(old: Config, new: Config, running: Collection[str]) -> dict[str, Any]:
+    """What a reload applies: the keys that differ, with their new values.
 
     A metric's interval stands as it comes out, be it its own or the general one.
+
+    Args:
+        old: what is in force.
+        running: the names of the metrics that are observed; of others there is nothing to apply.
     """
     was, now = old.loaded.values, new.loaded.values
-    differ = [key for key in now if was[key] != now[key]]
-    applied = {
-        key: now[key]
-        for key in differ
-        if key.startswith("metrics.") and not key.endswith((".enabled", ".interval"))
-    }
+    applied = {}
     for before, after in zip(old.metrics, new.metrics, strict=True):
+        name = after.entry.name
+        if name not in running:
+            continue
+        for key in (key for key in now if key.startswith(f"metrics.{name}.")):
+            if was[key] != now[key] and not key.endswith((".enabled", ".interval")):
+                applied[key] = now[key]
         if before.interval != after.interval:
-            applied[f"metrics.{after.entry.name}.interval"] = after.interval
-    restart = [
-        key for key in differ
-        if key.endswith(".enabled") or not key.startswith(("metrics.", "interval"))
-    ]  # fmt: skip
-    return applied, restart
+            applied[f"metrics.{name}.interval"] = after.interval
+    return applied
+
+
+def waiting(started: Config, new: Config) -> list[str]:
+    """The keys that differ from those at the start, and that only another start applies."""
+    was, now = started.loaded.values, new.loaded.values
+    return [
+        key
+        for key in now
+        if was[key] != now[key]
+        and (key.endswith(".enabled") or not key.startswith(("metrics.", "interval")))
+    ]
 
 
 def example(catalogue: tuple[Entry, ...]) -> str:

@@ -221,6 +221,35 @@ def test_a_reload_applies_what_it_can_and_refuses_what_is_bad(tmp_path: Path) ->
     assert [r["name"] for r in log].count("collector.configured") == 2
 
 
+def test_a_reload_says_truly_what_has_changed_and_what_waits_for_a_restart(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("")
+
+    def reloads(text: str) -> list[str]:
+        """What it says of a reload with that configuration."""
+        file.write_text(text)
+        before = collector.stderr.count("configuration reloaded")
+        at = len(collector.stderr.splitlines())
+        collector.send(signal.SIGHUP)
+        wait_for(lambda: collector.stderr.count("configuration reloaded") > before)
+        lines = collector.stderr.splitlines()[at:]
+        return [line for line in lines if "reloaded" in line or "only a restart" in line]
+
+    later = "changed, but only a restart applies: record.enabled, metrics.load.enabled"
+    nothing = "configuration reloaded: nothing changed"
+    with start_collector(tmp_path, "--config", str(file), "--interval", "0.2") as collector:
+        waits = "record = false\n[metrics.load]\nenabled = false\nload5_per_core_warning = 3\n"
+        now = "configuration reloaded: metrics.load.load5_per_core_warning = 3.0"
+        assert reloads(waits) == [later, now]
+        assert reloads(waits) == [later, nothing], "it still waits"
+        described = {m["name"]: m for m in collector.request("describe")["metrics"]}
+        assert described["load"]["rules"][0]["warning"] == 3.0, "limits follow"
+        back = reloads("")
+        assert len(back) == 1, "set back, it waits no more"
+        assert "load5_per_core_warning" in back[0]
+        assert reloads("") == [nothing]
+
+
 def test_the_console_prints_the_record(tmp_path: Path) -> None:
     with start_collector(
         tmp_path, "--console", "--interval", "0.1", stdout=subprocess.PIPE
