@@ -4,9 +4,12 @@ import argparse
 import logging
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from datetime import time as clock_time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,16 +87,20 @@ def _run(config: configuration.Config, reread: Callable[[], configuration.Config
 
 
 def _replay(config: configuration.Config, options: dict[str, Any]) -> int:
-    from health_collectord.replay.app import Replay  # who collects needs none of it
+    from health_collectord.replay.app import Replay, beside_others  # who collects needs none of it
     from health_collectord.replay.recording import Recording, RecordingError
 
     _log_to_stderr()
     allow_open_files()
+    start = options["start"]
     try:
         recording = Recording([Path(path) for path in options["paths"]])
+        if isinstance(start, clock_time):
+            start = recording.last(start)
     except RecordingError as error:
         return command.fail(_PROGRAM, str(error))
-    return _serve(Replay(config, recording, start=options["start"], speed=options["speed"]))
+    config = beside_others(config)
+    return _serve(Replay(config, recording, start=start, speed=options["speed"]))
 
 
 def _serve(served: "Collector | Replay") -> int:
@@ -189,9 +196,9 @@ def _add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "replay",
         help="publish a recording as if it happened now, marked as a replay",
         description="Publishes recorded events with the pauses between them, over the same two "
-        "endpoints as a collector, which has to give way or needs others. Where the recording "
-        "jumps (the machine slept, its clock was set), the replay says so and goes on at once. "
-        "It ends with the recording.",
+        "endpoints as a collector, or, where one listens there, over free ones that it names. "
+        "Where the recording jumps (the machine slept, its clock was set), the replay says so and "
+        "goes on at once. It ends with the recording.",
         allow_abbrev=False,
     )
     replay.add_argument(
@@ -200,8 +207,8 @@ def _add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )  # fmt: skip
     replay.add_argument(
         "--from", dest="start", type=_instant, metavar="TIME",
-        help="begin there, such as 2026-01-31T12:00 (UTC unless it says otherwise), with what was "
-        "known by then",
+        help="begin there, such as 2026-01-31T12:00 (UTC unless it says otherwise) or 12:00 (the "
+        "last that was recorded), with what was known by then",
     )  # fmt: skip
     replay.add_argument(
         "--speed", type=_speed, default=1.0, metavar="N",
@@ -209,11 +216,16 @@ def _add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )  # fmt: skip
 
 
-def _instant(text: str) -> datetime:
+def _instant(text: str) -> datetime | clock_time:
+    if re.fullmatch(r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?", text):
+        with suppress(ValueError):
+            return clock_time.fromisoformat(text.zfill(5))
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 2026-01-31T12:00") from None
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time such as 2026-01-31T12:00 or 12:00"
+        ) from None
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
 
 

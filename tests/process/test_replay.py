@@ -140,3 +140,21 @@ def test_a_replay_beside_the_running_collector_says_what_is_in_the_way(
     ):
         assert replay.wait() == 1
         assert collector.events in replay.stderr
+
+
+def test_beside_a_running_collector_a_replay_takes_free_endpoints_and_names_them(
+    recording: Path, tmp_path: Path
+) -> None:
+    with start_collector(tmp_path) as collector:
+        config = tmp_path / "config.toml"
+        config.write_text(f'events = "{collector.events}"\nstate = "{collector.state}"\n')
+        command = [sys.executable, "-m", "health_collectord", "replay", str(recording),
+                   "--config", str(config)]  # fmt: skip
+        with running(command, ROOT) as replay:
+            assert replay.events.startswith("tcp://127.0.0.1:")
+            assert replay.events != collector.events
+            assert f"{collector.events} is in use" in replay.stderr
+            assert replay.request("ping")["mode"] == "replay"
+        with running([*command, "--events", collector.events], ROOT, ready=False) as refused:
+            assert refused.wait() == 1
+            assert "in use" in refused.stderr

@@ -1,6 +1,6 @@
 import json
 import logging
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,17 @@ def test_where_there_is_nothing_the_error_names_the_place(tmp_path: Path) -> Non
         Recording([tmp_path / "none.jsonl"])
     with pytest.raises(RecordingError, match=r"no recording"):
         Recording([tmp_path])
+
+
+def test_a_time_of_day_is_the_last_that_was_recorded(tmp_path: Path) -> None:
+    hour = 3600.0
+    record(tmp_path / "2026-01-01/12-00-00.jsonl", line("a"), line("b", seconds=10 * hour))
+    record(tmp_path / "2026-01-02/00-00-00.jsonl", line("c", seconds=20 * hour))
+    recording = Recording([tmp_path])
+    assert recording.last(time(7, 30)) == at(19.5 * hour), "of the last day"
+    assert recording.last(time(20, 30)) == at(8.5 * hour), "of the day before"
+    with pytest.raises(RecordingError, match="08:30 was not recorded: it begins at 2026-01-01 12"):
+        recording.last(time(8, 30))
 
 
 @pytest.mark.parametrize(

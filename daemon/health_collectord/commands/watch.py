@@ -1,16 +1,20 @@
 """``watch``: the events of a running collector, as they come."""
 
-import json
 import sys
+from difflib import get_close_matches
 
-from health_wire import Event, Link
+from health_wire import CollectorClient, CollectorTimeout, Event, Link, ProtocolError, Snapshot
+from health_wire.terminal import escape, to_json
 
 from health_collectord.commands.local import connect
 from health_collectord.config import Config
 
+# What a collector says besides its metrics' samples; PROTOCOL.md, "Names".
+_FAMILIES = ("collector.", "health.updated", "runtime.", "service.", "process.", "interface.")
+
 
 def watch(config: Config, prefix: str) -> int:
-    """Prints events as they come, until interrupted; returns 0."""
+    """Prints events as they come, until interrupted; returns 0, or 1 where none can come."""
     try:
         with connect(config) as client:
             print(f"watching {config.events}", file=sys.stderr)
@@ -18,9 +22,31 @@ def watch(config: Config, prefix: str) -> int:
                 if isinstance(update, Event) and update.name.startswith(prefix):
                     names = ("time", "name", "data", "seq")
                     record = {name: getattr(update, name) for name in names}
-                    print(json.dumps(record, ensure_ascii=False, separators=(",", ":")), flush=True)
+                    print(to_json(record, sys.stdout.encoding), flush=True)
                 elif isinstance(update, Link):
-                    print(f"{config.events} is {update.refusal or update.status}", file=sys.stderr)
+                    said = escape(update.fault or update.refusal or update.status)
+                    print(f"{config.events} is {said}", file=sys.stderr)
+                elif isinstance(update, Snapshot) and (why := _nothing(client, prefix)):
+                    print(f"health-collectord: {why}", file=sys.stderr)
+                    return 1
     except (KeyboardInterrupt, BrokenPipeError):
         sys.stderr.flush()
     return 0
+
+
+def _nothing(client: CollectorClient, prefix: str) -> str:
+    """Why no event begins with that; empty where one may."""
+    if any(name.startswith(prefix) or prefix.startswith(name) for name in _FAMILIES):
+        return ""
+    try:
+        metrics = client.request("describe")["metrics"]
+    except (CollectorTimeout, ProtocolError):
+        return ""
+    events = [str(m.get("event")) for m in metrics]
+    if any(event.startswith(prefix) for event in events):
+        return ""
+    near = get_close_matches(prefix, events, 3, 0.5)
+    hint = (
+        f"did you mean {', '.join(map(escape, near))}?" if near else "`watch` shows all there are"
+    )
+    return f"no event's name begins with {prefix!r}; {hint}"

@@ -1,8 +1,13 @@
 """The composition of a replay: the collector's wire over a recording instead of a host."""
 
+import logging
 import os
+import socket
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import zmq
 from health_wire.version import VERSION
@@ -25,6 +30,7 @@ from health_collectord.sinks.console import ConsoleSink
 from health_collectord.sinks.log import LogSink
 
 _UNNAMED = "recording"
+_log = logging.getLogger(__name__)
 
 
 class Replay:
@@ -106,3 +112,33 @@ class Replay:
         self.publisher.close()
         finish(self._context)
         return status
+
+
+def beside_others(config: Config) -> Config:
+    """The same with free endpoints instead of those that are in use, unless a flag asked for them.
+
+    Where the service runs already, a replay need not know about its endpoints.
+    """
+    for key in ("events", "state"):
+        endpoint: str = getattr(config, key)
+        if not config.loaded.origins[key].startswith("--") and _in_use(endpoint):
+            _log.info("%s is in use, and so the replay takes a free one for its %s", endpoint, key)
+            free: dict[str, Any] = {key: "tcp://127.0.0.1:0"}
+            config = replace(config, **free)
+    return config
+
+
+def _in_use(endpoint: str) -> bool:
+    local = endpoint.startswith("ipc://")
+    place: Any = endpoint.removeprefix("ipc://")
+    if not local:
+        host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+        if not port.isdecimal() or port == "0":
+            return False
+        place = ("127.0.0.1" if host in ("*", "0.0.0.0") else host.strip("[]"), int(port))
+    family = socket.AF_UNIX if local else socket.AF_INET6 if ":" in place[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe, suppress(OSError):
+        probe.settimeout(1.0)
+        probe.connect(place)
+        return True
+    return False

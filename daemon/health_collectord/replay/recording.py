@@ -3,9 +3,10 @@
 import json
 import logging
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
@@ -63,8 +64,11 @@ class Recording(EventSourceProtocol):
         self.files = tuple(chain.from_iterable(map(_files, paths)))
 
     def __iter__(self) -> Iterator[Event[Message]]:
+        return self._events(self.files)
+
+    def _events(self, files: Sequence[Path]) -> Iterator[Event[Message]]:
         complaints = 0
-        for path in self.files:
+        for path in files:
             for number, line in enumerate(_lines(path), 1):
                 try:
                     event = _parse(line)
@@ -84,6 +88,27 @@ class Recording(EventSourceProtocol):
                 case Recorded("collector.started", {"host": str(host)}):
                     return host
         return None
+
+    def last(self, moment: time) -> datetime:
+        """The last time that was recorded at that time of day, in UTC.
+
+        Raises:
+            RecordingError: there is none.
+        """
+        first, newest = next(iter(self), None), deque[Event[Message]](maxlen=1)
+        for path in reversed(self.files):
+            newest.extend(self._events((path,)))
+            if newest:
+                break
+        if first is None or not newest:
+            raise RecordingError("nothing was recorded")
+        found = datetime.combine(newest[0].time.date(), moment, UTC)
+        if found > newest[0].time:
+            found -= timedelta(days=1)
+        if found < first.time:
+            since = f"{first.time:%Y-%m-%d %H:%M}"
+            raise RecordingError(f"{moment:%H:%M} was not recorded: it begins at {since}")
+        return found
 
     def known_at(self, start: datetime) -> tuple[list[Event[Message]], Iterator[Event[Message]]]:
         """What was known by then, and what happened from then on.
@@ -143,16 +168,16 @@ def _parse(line: bytes) -> Event[Message] | None:
     match record:
         case {"name": name} if name in (CHECKPOINT, RECOVERED) and "seq" not in record:
             return None
-        case {"time": str(time), "name": str(name), "data": data} if _NAME.fullmatch(name):
-            return Event(time=_time(time), payload=Recorded(name, data))
+        case {"time": str(text), "name": str(name), "data": data} if _NAME.fullmatch(name):
+            return Event(time=_time(text), payload=Recorded(name, data))
     raise ValueError("not an object with 'time', 'name' and 'data'")
 
 
 def _time(text: str) -> datetime:
-    time = datetime.fromisoformat(text)
-    if time.tzinfo is None:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
         raise ValueError(f"a time without its zone: {text}")
-    return time.astimezone(UTC)
+    return found.astimezone(UTC)
 
 
 def _no_number(constant: str) -> NoReturn:
