@@ -23,7 +23,7 @@ from health_collectord import catalogue
 from health_collectord import config as configuration
 from health_collectord.app import Collector
 from health_collectord.catalogue import CatalogueError
-from health_collectord.commands import pairing, status, watch
+from health_collectord.commands import history, pairing, status, watch
 from health_collectord.runtime.resources import allow_open_files
 from health_collectord.runtime.runtime import StartError, leave
 
@@ -126,6 +126,7 @@ def _log_to_stderr() -> None:
 
 _COMMANDS: dict[str, Callable[[configuration.Config, dict[str, Any]], int]] = {
     "watch": lambda config, given: watch.watch(config, given["prefix"]),
+    "history": lambda config, given: history.history(config),  # noqa: ARG005
     "invite": lambda config, given: pairing.invite(
         config, given["name"], address=given["address"], replace=given["replace"]
     ),
@@ -176,6 +177,13 @@ def _parser() -> argparse.ArgumentParser:
         "prefix", nargs="?", default="", metavar="PREFIX",
         help="only events whose name begins with this, such as system.cpu",
     )  # fmt: skip
+    commands.add_parser(
+        "history",
+        help="print what is recorded: since when, how much, and each day's",
+        description="Prints how far the record in DATA_DIR/history reaches, its size, and what "
+        "each day has as text and as columns. It needs no running collector.",
+        allow_abbrev=False,
+    )
     _add_replay(commands)
     for each in (run, check):
         settings.add_flags(each, (*configuration.GENERAL, *configuration.RECORD))
