@@ -13,6 +13,7 @@ from health_collectord.host import Host, Start
 from health_collectord.last_run import LAST_STOP, read_last_run, read_last_stop
 from health_collectord.restarts import Evidence, judge
 from health_collectord.vocabulary import (
+    Facts,
     Flag,
     Gauge,
     Metric,
@@ -21,7 +22,6 @@ from health_collectord.vocabulary import (
     Row,
     Rows,
     Shared,
-    Table,
     Telemetry,
     Text,
     Time,
@@ -254,10 +254,5 @@ METRIC = Metric(
     options=RestartOptions,
     blocking=True,
     on_change=True,
-    card=Table(
-        "Last restart",
-        rows="evidence",
-        columns=("found",),
-        lines=("words", "cause", "scope", "certain", "last_known_at", "down_seconds"),
-    ),
+    card=Facts("Last restart", lines=("words", "last_known_at", "down_seconds")),
 )

@@ -348,7 +348,7 @@ METRIC = Metric(
         "Temperature",
         rows="sensors",
         columns=("celsius", "high_celsius", "critical_celsius", "age_seconds", "reason"),
-        lines=("cpu_celsius", "cpu_sensor"),
+        lines=("cpu_celsius",),
     ),
     charts=(
         Lines("CPU temperature", ("cpu_celsius",)),
