@@ -38,12 +38,16 @@ def fail(program: str, message: str, status: int = FAILED) -> int:
 def printing(program: str, perform: Callable[[], int], *, failed: int = FAILED) -> int:
     """Runs a command that prints, and sees to it that its words have gone out.
 
-    What the terminal's encoding does not have is shown as ``?``.
+    Files and folders that it makes cannot be changed by others. What the terminal's encoding does
+    not have is shown as ``?``.
 
     Returns:
         The command's exit status; `failed` where standard output is full, closed, or read by
         nobody any more.
     """
+    os.umask(
+        os.umask(0o022) | 0o022
+    )  # what is made is nobody else's to change, wherever it started
     _replace_what_cannot_be_shown(sys.stdout)
     try:
         if sys.stdout is None:

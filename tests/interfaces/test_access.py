@@ -155,19 +155,54 @@ def test_whatever_ends_somebodys_right_is_noticed(files: KeyFiles, guarded: Guar
         assert gate.generation == before + 1
 
 
-def test_while_the_files_cannot_be_used_nobody_comes_in(
+def test_a_file_that_cannot_be_used_costs_its_own_client_alone_and_at_once(
+    files: KeyFiles, guarded: Guarded, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    other = KeyPair.generate()
+    files.allow("web", CLIENT.public)
+    files.allow("another", other.public)
+    server = files.server().public
+    assert guarded.lets_in(CLIENT, server)
+    (files.directory / "clients/web").chmod(0o644)
+    (files.directory / "clients/notes.txt").write_text("somebody's")
+    assert not guarded.lets_in(CLIENT, server)
+    assert guarded.lets_in(other, server)
+    guarded.gate.look()
+    assert caplog.text.count("clients/web can be read by") == 1
+    assert "clients/notes.txt" in caplog.text
+    (files.directory / "clients/web").chmod(0o600)
+    assert guarded.lets_in(CLIENT, server)
+
+
+def test_a_key_that_is_edited_in_its_place_allows_the_old_one_no_longer(
+    files: KeyFiles, guarded: Guarded
+) -> None:
+    other = KeyPair.generate()
+    files.allow("web", CLIENT.public)
+    server = files.server().public
+    assert guarded.lets_in(CLIENT, server)
+    path = files.directory / "clients/web"
+    with path.open("r+") as file:
+        text = file.read().replace(CLIENT.public, other.public)
+        file.seek(0)
+        file.write(text)
+    assert not guarded.lets_in(CLIENT, server)
+    assert guarded.lets_in(other, server)
+
+
+def test_while_the_folder_cannot_be_used_nobody_comes_in(
     files: KeyFiles, guarded: Guarded, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR)
     files.allow("web", CLIENT.public)
     server = files.server().public
     assert guarded.lets_in(CLIENT, server)
-    (files.directory / "clients/web").chmod(0o644)
-    files.allow("another", KeyPair.generate().public)
+    files.directory.chmod(0o755)
     assert not guarded.lets_in(CLIENT, server)
     guarded.gate.look()
     assert caplog.text.count("no client is let in") == 1
-    (files.directory / "clients/web").chmod(0o600)
+    files.directory.chmod(0o700)
     assert guarded.lets_in(CLIENT, server)
 
 

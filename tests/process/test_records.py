@@ -155,3 +155,15 @@ def test_a_removed_folder_is_told_within_ten_seconds_and_begun_anew(tmp_path: Pa
     [recovered] = [record for record in log if record["name"] == "collector.sink.recovered"]
     assert recovered["data"]["lost"] > 0
     assert log[0]["seq"] == recovered["data"]["lost"] + 1, "what was lost, and no more"
+
+
+def test_nobody_else_may_change_what_it_makes_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with start_collector(tmp_path, "--interval", "0.2"):
+            wait_for(lambda: files(tmp_path))
+    finally:
+        os.umask(before)
+    made = [path for path in (tmp_path / "data").rglob("*") if not path.is_symlink()]
+    assert len(made) > 3
+    assert [path for path in made if path.stat().st_mode & 0o022] == []

@@ -12,6 +12,7 @@ import logging
 import os
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,19 +76,30 @@ class KeyFiles:
 
     def clients(self) -> list[Client]:
         """The clients that are allowed, by name."""
-        try:
-            paths = sorted(p for p in self._clients.iterdir() if not p.name.startswith("."))
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise _unreadable(self._clients, error) from None
-        found = []
-        for path in paths:
+        found, faults = self.sound_clients()
+        if faults:
+            raise InvalidKey("; ".join(faults))
+        return found
+
+    def sound_clients(self) -> tuple[list[Client], list[str]]:
+        """The clients whose files can be used, and what is wrong with the others."""
+        found, faults = [], []
+        for path in self._paths():
             try:
                 found.append(_client(path))
             except FileNotFoundError:
                 continue  # revoked just now
-        return found
+            except InvalidKey as error:
+                faults.append(str(error))
+        return found, faults
+
+    def _paths(self) -> list[Path]:
+        try:
+            return sorted(p for p in self._clients.iterdir() if not p.name.startswith("."))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise _unreadable(self._clients, error) from None
 
     def allow(self, name: str, key: str, *, replace: bool = False) -> bool:
         """Allows a client; without `replace`, returns False where the name is taken."""
@@ -123,12 +135,21 @@ class KeyFiles:
         except OSError as error:
             _log.debug("cannot note that %s has connected: %s", name, error)
 
-    def stamp(self) -> tuple[int, int]:
-        """Changes whenever a file is made, replaced or removed."""
+    def stamp(self) -> tuple[int, ...]:
+        """Times of change, others whenever a file is made, replaced, removed, edited or opened up.
+
+        A change of a file's mode, or of its content in its place, is one of the file alone
+        (st_ctime, man 7 inode).
+        """
         try:
-            return self.directory.stat().st_mtime_ns, self._clients.stat().st_mtime_ns
+            folders = self.directory.stat().st_mtime_ns, self._clients.stat().st_mtime_ns
+            files = [self._server.stat().st_ctime_ns]
+            for path in self._paths():
+                with suppress(FileNotFoundError):
+                    files.append(path.stat().st_ctime_ns)
         except OSError as error:
             raise _unreadable(self.directory, error) from None
+        return *folders, *files
 
 
 def _unreadable(path: Path, error: OSError) -> InvalidKey:
@@ -171,7 +192,8 @@ class Gate:
         self._changing = threading.Lock()
         self._keys = KeyPair("", "")
         self._names: dict[str, str] = {}
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: tuple[int, ...] | None = None
+        self._faults: list[str] = []
         self._fault: str | None = None
         self._log_at = 0.0
         self.socket: zmq.Socket[bytes] | None = None
@@ -217,7 +239,12 @@ class Gate:
 
     def _read(self) -> None:
         keys = self._files.server()
-        names = {client.key: client.name for client in self._files.clients()}
+        clients, faults = self._files.sound_clients()
+        if faults != self._faults:
+            self._faults = faults
+            for fault in faults:
+                _log.error("a client is not let in: %s", fault)
+        names = {client.key: client.name for client in clients}
         names[keys.public] = _ITSELF  # who holds the collector's own key, such as `status`
         if keys != self._keys or not names.items() >= self._names.items():
             self.generation += 1
