@@ -86,8 +86,11 @@ class JsonlSink(QueuedSink):
         self._notice_removal()
         time, first = batch[0]
         segment = self._segment_of(time)
+        # Where there are checkpoints, each segment begins with one: times need not be looked at.
+        by_time = self._checkpoint is None
         same = takewhile(
-            lambda r: self._segment_of(r[0]) == segment and not callable(r[1]), batch[1:]
+            lambda r: not callable(r[1]) and not (by_time and self._segment_of(r[0]) != segment),
+            batch[1:],
         )
         if segment != self._segment or self._fd < 0 or callable(first):
             self._open(segment, time)
