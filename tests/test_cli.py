@@ -1,5 +1,7 @@
 """The command line: what it accepts, prints and answers with."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,17 @@ def test_a_broken_metric_is_one_clear_line(
     assert cli.main([]) == 78
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith(f"health-collectord: {tmp_path}/hollow_metric.py: a metric module holds")
+
+
+def test_who_observes_loads_nothing_that_only_commands_need() -> None:
+    code = (
+        "import sys, health_collectord.cli; from health_collectord import catalogue;"
+        " catalogue.load(); print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
+    )
+    loaded = set(done.stdout.split())
+    assert "health_collectord.app" in loaded
+    costly = {"decimal", "shutil", "hashlib", "sqlite3", "health_wire.client", "health_wire.door"}
+    assert loaded & costly == set()

@@ -20,10 +20,10 @@ from health_wire.terminal import LogFormatter
 from health_wire.version import VERSION
 
 from health_collectord import catalogue
+from health_collectord import commands as asked
 from health_collectord import config as configuration
 from health_collectord.app import Collector
 from health_collectord.catalogue import CatalogueError
-from health_collectord.commands import history, pairing, status, watch
 from health_collectord.runtime.resources import allow_open_files
 from health_collectord.runtime.runtime import StartError, leave
 
@@ -44,8 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in _HELP):
         arguments.insert(0, "run")
     if arguments[0] == "status":
-        options = vars(command.parse(_parser(), arguments, usage=status.UNKNOWN))
-        return command.printing(_PROGRAM, partial(_status, options), failed=status.UNKNOWN)
+        options = vars(command.parse(_parser(), arguments, usage=asked.status.UNKNOWN))
+        return command.printing(_PROGRAM, partial(_status, options), failed=asked.status.UNKNOWN)
     options = vars(command.parse(_parser(), arguments))
     return command.printing(_PROGRAM, partial(_perform, options))
 
@@ -75,9 +75,9 @@ def _status(options: dict[str, Any]) -> int:
     try:
         config = configuration.load(catalogue.load(), options)
     except (SettingsError, CatalogueError) as error:
-        print(status.unknown(str(error), as_json=options["json"]))
-        return status.UNKNOWN
-    return status.status(config, as_json=options["json"], watch=options["watch"])
+        print(asked.status.unknown(str(error), as_json=options["json"]))
+        return asked.status.UNKNOWN
+    return asked.status.status(config, as_json=options["json"], watch=options["watch"])
 
 
 def _run(config: configuration.Config, reread: Callable[[], configuration.Config]) -> int:
@@ -125,14 +125,14 @@ def _log_to_stderr() -> None:
 
 
 _COMMANDS: dict[str, Callable[[configuration.Config, dict[str, Any]], int]] = {
-    "watch": lambda config, given: watch.watch(config, given["prefix"]),
-    "history": lambda config, given: history.history(config),  # noqa: ARG005
-    "invite": lambda config, given: pairing.invite(
+    "watch": lambda config, given: asked.watch.watch(config, given["prefix"]),
+    "history": lambda config, given: asked.history.history(config),  # noqa: ARG005
+    "invite": lambda config, given: asked.pairing.invite(
         config, given["name"], address=given["address"], replace=given["replace"]
     ),
-    "revoke": lambda config, given: pairing.revoke(config, given["name"]),
-    "clients": lambda config, given: pairing.clients(config),  # noqa: ARG005
-    "rotate-key": lambda config, given: pairing.rotate_key(config),  # noqa: ARG005
+    "revoke": lambda config, given: asked.pairing.revoke(config, given["name"]),
+    "clients": lambda config, given: asked.pairing.clients(config),  # noqa: ARG005
+    "rotate-key": lambda config, given: asked.pairing.rotate_key(config),  # noqa: ARG005
     "replay": lambda config, given: _replay(config, given),
 }
 _HELP = ("-h", "--help", "--version")

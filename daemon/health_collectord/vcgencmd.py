@@ -4,7 +4,6 @@ raspberrypi/utils, vcgencmd.c: the answer is on standard output, and so are its 
 """
 
 import os
-import shutil
 import subprocess
 
 from health_collectord.vocabulary import NotPermitted, Unavailable
@@ -37,7 +36,9 @@ class Vcgencmd:
         """
         if self._overdue is not None and self._overdue.poll() is None:
             raise self._too_late()
-        path = shutil.which(self._program)
+        from shutil import which  # with bzip2 and LZMA, for a program that few machines have
+
+        path = which(self._program)
         if path is None:
             raise Unavailable(f"{self._program} is not installed")
         said, complaint = self._run(path, *command.split())

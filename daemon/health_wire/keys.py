@@ -273,8 +273,13 @@ def read_private(path: Path, limit: int = _MAX_TOKEN) -> str:
         InvalidKey: it cannot be read, or others can read it.
     """
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC), encoding="utf-8") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        # Without waiting: a pipe that somebody has put there would keep us for ever.
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with open(fd, encoding="utf-8") as file:
+            kind = os.fstat(fd).st_mode
+            if not stat.S_ISREG(kind):
+                raise InvalidKey(f"{path} is no file of its own kind: remove it")
+            mode = stat.S_IMODE(kind)
             if mode & 0o077:
                 raise InvalidKey(
                     f"{path} can be read by others (mode {mode:04o}), so it may be no secret any "

@@ -1,6 +1,7 @@
 """Key files that say who may listen, and the gate that acts on them."""
 
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -173,6 +174,22 @@ def test_a_file_that_cannot_be_used_costs_its_own_client_alone_and_at_once(
     assert "clients/notes.txt" in caplog.text
     (files.directory / "clients/web").chmod(0o600)
     assert guarded.lets_in(CLIENT, server)
+
+
+def test_whatever_lies_among_the_keys_costs_itself_alone(files: KeyFiles, guarded: Guarded) -> None:
+    files.allow("web", CLIENT.public)
+    folder = files.directory / "clients"
+    os.mkfifo(folder / "pipe", 0o600)
+    (folder / "loop").symlink_to(folder / "loop")
+    (folder / "gone").symlink_to(folder / "nowhere")
+    (folder / "folder").mkdir(mode=0o700)
+    for name, content in (("deep", b"[" * 2000), ("noise", bytes(range(256))), ("empty", b"")):
+        (folder / name).touch(0o600)
+        (folder / name).write_bytes(content)
+    assert guarded.lets_in(CLIENT, files.server().public)
+    found, faults = files.sound_clients()
+    assert [client.name for client in found] == ["web"]
+    assert len(faults) == 6, "a link to nowhere is as if it were not there"
 
 
 def test_a_key_that_is_edited_in_its_place_allows_the_old_one_no_longer(

@@ -4,13 +4,14 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from health_collectord.messages import CollectorHeartbeat, CollectorSinkDegraded
 from health_collectord.sinks.console import ConsoleSink
 
 from tests.declarations import sample
-from tests.doubles import Context, sequenced
+from tests.doubles import START, Context, sequenced
 from tests.running import wait_for
 
 
@@ -62,3 +63,15 @@ def test_a_reader_that_is_gone_is_said_and_ends_nothing(pipe: tuple[int, int]) -
     wait_for(lambda: ctx.payloads)
     assert ctx.payloads == [CollectorSinkDegraded(sink="console", error="Broken pipe", lost=0)]
     sink.stop()
+
+
+def test_what_a_machine_says_is_escaped_and_says_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    fd = os.open(path, os.O_RDWR | os.O_CREAT)
+    said = {"n": "\x9b2J\u202ex\u2028", "e": "é 写真"}
+    line = json.dumps(said, ensure_ascii=False).encode() + b"\n"
+    ConsoleSink(fd).write([(START, line), (START, b'{"n":1}\n')])
+    os.close(fd)
+    shown = path.read_text(encoding="utf-8")
+    assert all(text.isprintable() for text in shown.split("\n"))
+    assert [json.loads(text) for text in shown.splitlines()] == [said, {"n": 1}]

@@ -146,7 +146,7 @@ class KeyFiles:
             files = [self._server.stat().st_ctime_ns]
             for path in self._paths():
                 with suppress(FileNotFoundError):
-                    files.append(path.stat().st_ctime_ns)
+                    files.append(path.lstat().st_ctime_ns)
         except OSError as error:
             raise _unreadable(self.directory, error) from None
         return *folders, *files
@@ -167,7 +167,7 @@ def _client(path: Path) -> Client:
             since=str(found["since"]),
             connected=connected or None,
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InvalidKey(f"{path} is damaged ({error}); revoke it and invite it again") from None
 
 

@@ -2,6 +2,8 @@
 
 import os
 
+from health_wire.terminal import escape_json
+
 from health_collectord.sinks.queued import QueuedSink, Record, lines_of
 
 
@@ -16,7 +18,11 @@ class ConsoleSink(QueuedSink):
         self._fd = fd
 
     def write(self, batch: list[Record]) -> int:
-        rest = memoryview(b"".join(lines_of(batch)))
+        text = b"".join(lines_of(batch))
+        if not text.isascii():  # what a machine says is shown escaped on a terminal
+            lines = text.decode("utf-8", "replace").split("\n")
+            text = "\n".join(map(escape_json, lines)).encode("utf-8", "replace")
+        rest = memoryview(text)
         while rest:
             rest = rest[os.write(self._fd, rest) :]
         return len(batch)
