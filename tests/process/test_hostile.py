@@ -99,8 +99,11 @@ class Scene:
 
 @contextmanager
 def scene(tmp_path: Path) -> Iterator[Scene]:
+    config = tmp_path / "config.toml"
+    # The end of a segment takes memory of its own, whatever comes from outside meanwhile.
+    config.write_text("[record]\nsegment_seconds = 86400\n")
     with (
-        start_collector(tmp_path) as collector,
+        start_collector(tmp_path, "--config", str(config)) as collector,
         hearing(tmp_path, "polite", collector.state, str(collector.pid)) as polite,
     ):
         wait_for(lambda: len(polite.of("Answer")) > 50)
