@@ -155,19 +155,29 @@ class Host:
                 kept = [{"seconds": 300, "resolution_seconds": None}]
                 reply |= {"title": "simulated", "metrics": METRICS, "history": kept}
             case "history":
-                reply |= {"resolution_seconds": None, "series": self.history(asked)}
+                found = self.history(asked)
+                missing = next((name for name, series in found.items() if series is None), None)
+                reply |= {"resolution_seconds": None, "series": found}
+                if missing is not None:
+                    reply = self.refuse("not_found", f"there is no series {missing!r}")
             case op:
-                message = f"{op} is not simulated"
-                reply = {"ok": False, "v": 1, "error": "unknown_op", "message": message}
+                reply = self.refuse("unknown_op", f"{op} is not simulated")
         self.rep.send_multipart([client, b"", json.dumps(reply).encode()])
+
+    def refuse(self, error: str, message: str) -> dict[str, Any]:
+        return {"ok": False, "v": 1, "error": error, "message": message}
 
     def history(self, asked: dict[str, Any]) -> dict[str, Any]:
         """What a sample would have been every five seconds; every series is the metric's bar."""
         names = asked["series"] if isinstance(asked["series"], list) else [asked["series"]]
-        found = {}
+        found: dict[str, Any] = {}
         ages = range(295, -1, -5)
         for name in names:
-            metric = next(m["name"] for m in METRICS if name.startswith(f"{m['state']}."))
+            metrics = (m["name"] for m in METRICS if name.startswith(f"{m['state']}."))
+            metric = next(metrics, None)
+            if metric is None:
+                found[name] = None
+                continue
             values = [self.figure(metric, 0 if self.frozen else -age) for age in ages]
             t = [self.now() - age for age in ages]
             found[name] = {"t": t, "min": values, "avg": values, "max": values}

@@ -1,12 +1,15 @@
 """The list of hosts with hostile ones in it: the honest rows go on, by what is drawn."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Open
-from tests.process.test_hostile_collectors import HONEST, honest, hostile, hosts, write_places
-from tests.running import start_webui, wait_for
+from tests.process.test_hostile_collectors import hostile, hosts, write_places
+from tests.running import ROOT, running, start_webui, wait_for
 
 SCENARIOS = (
     "units_proto", "fields_proto", "metric_proto", "rows_proto", "rows_20000", "figure_late",
@@ -16,15 +19,30 @@ SCENARIOS = (
 )  # fmt: skip
 
 
+NUMBERS = (1, 2, 4)
+HONEST = "node-1"
+
+
+@contextmanager
+def moving(folder: Path) -> Iterator[tuple[str, ...]]:
+    """EVENTS,STATE of honest hosts whose figures move, however busy this machine is."""
+    command = [sys.executable, "-m", "tests.browser.simulated", str(folder), *map(str, NUMBERS)]
+    with running(command, ROOT):
+        yield tuple(f"ipc://{folder}/{n}.e,ipc://{folder}/{n}.s" for n in NUMBERS)
+
+
 def test_an_honest_row_goes_on_beside_hostile_ones(open_page: Open, tmp_path: Path) -> None:
-    with honest(tmp_path) as good, hostile(*SCENARIOS) as bad:
-        write_places(tmp_path, *(f"{g.events},{g.state}" for g in good), *bad.values())
+    with moving(tmp_path) as good, hostile(*SCENARIOS) as bad:
+        write_places(tmp_path, *good, *bad.values())
         with start_webui(tmp_path, args=("--no-local",)) as webui:
-            wait_for(lambda: any(host["id"] == HONEST[0] for host in hosts(webui)))
+            wait_for(lambda: any(host["id"] == HONEST for host in hosts(webui)))
             page = open_page(webui.url, interrupted=True)
-            row = page.locator("tbody tr", has=page.get_by_role("link", name=HONEST[0], exact=True))
+            row = page.locator("tbody tr", has=page.get_by_role("link", name=HONEST, exact=True))
+            page.set_viewport_size(
+                {"width": 1280, "height": 5000}
+            )  # what is out of sight is not drawn
             expect(row.locator(".seen")).to_have_text("now")
-            for _ in range(3):  # the processor's figure is another one almost each second
+            for _ in range(3):
                 before = row.locator(".number").all_inner_texts()
                 page.wait_for_function(
                     """([row, before]) => [...row.querySelectorAll(".number")]
@@ -32,7 +50,9 @@ def test_an_honest_row_goes_on_beside_hostile_ones(open_page: Open, tmp_path: Pa
                     arg=[row.element_handle(), before],
                 )
                 expect(row.locator(".seen")).to_have_text("now")
-            assert page.locator("tbody tr").count() == len(SCENARIOS) + len(HONEST)
+            beside = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert beside <= 0, "the list is wider than the page"
+            assert page.locator("tbody tr").count() == len(SCENARIOS) + len(NUMBERS)
             shown = {host["key"]: host for host in hosts(webui) if host["id"] == "rows_20000"}
             for key in shown:
                 page.goto(f"{webui.url}host/{key}")

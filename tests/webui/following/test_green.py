@@ -14,9 +14,9 @@ from health_webui.following.green import Context
 @pytest.fixture
 def many_descriptors() -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard < 2048:
-        pytest.skip("no more than 2048 descriptors are allowed here")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2048), hard))
+    if hard < 4096:
+        pytest.skip("no more than 4096 descriptors are allowed here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4096), hard))
     taken = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
     yield
     for descriptor in taken:
@@ -39,3 +39,11 @@ def test_a_socket_with_a_high_descriptor_waits_while_others_run() -> None:
         assert time.monotonic() - begun < 5
         assert pull.recv() == b"it"
         assert push.poll(0, zmq.POLLOUT) == zmq.POLLOUT
+
+
+@pytest.mark.usefixtures("many_descriptors")
+def test_more_sockets_than_a_context_has_unless_asked() -> None:
+    with Context() as context:
+        sockets = [context.socket(zmq.PAIR) for _ in range(1200)]  # as 200 collectors take
+        for socket in sockets:
+            socket.close()

@@ -120,7 +120,7 @@ class Server(WSGIServer):
 def _room() -> int:
     """Connections to have at once, once the limit on open files is as high as we may set it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_CONNECTIONS + 1000  # collectors, files
+    wanted = MAX_CONNECTIONS + 5000  # files, and at most eight for each collector
     if hard != resource.RLIM_INFINITY:
         wanted = min(wanted, hard)
     if soft < wanted:

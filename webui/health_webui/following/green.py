@@ -1,11 +1,13 @@
 """ZeroMQ sockets that yield to gevent, as many as there are collectors.
 
 The poller of ``zmq.green`` waits in ``select``, which raises for descriptors from 1024 on: that
-many are open with about 200 collectors.
+many are open with about 200 collectors. And a context has 1023 sockets unless more are asked for:
+following a collector takes three, with a request under way six, since monitors count twice.
 """
 
 import select
 import time
+from typing import Any
 
 import gevent.select
 import zmq
@@ -13,6 +15,7 @@ import zmq.green
 
 # ZeroMQ's descriptor tells of changes only, and libzmq's threads take some of them: look again.
 _LOOK_SECONDS = 1.0
+MAX_SOCKETS = 8192  # 16 bytes each, whether they are there or not
 
 
 class Socket(zmq.green.Socket):  # type: ignore[type-arg]  # not generic at run time
@@ -34,3 +37,7 @@ class Context(zmq.green.Context):  # type: ignore[type-arg]
     """As ``zmq.green.Context``, with these sockets."""
 
     _socket_class = Socket
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.set(zmq.MAX_SOCKETS, MAX_SOCKETS)
