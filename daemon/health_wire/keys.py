@@ -21,8 +21,9 @@ from typing import Any, Self
 import zmq
 from zmq.utils import z85
 
+from health_wire.endpoints import connectable
+
 _PREFIX = "hc1-"
-_ENDPOINT = re.compile(r"(tcp|ipc)://\S+")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _NAME_OF_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 _MAX_TOKEN = 4096
@@ -138,8 +139,10 @@ class Invitation:
             if not isinstance(part, str) or not part or not part.isprintable():
                 raise InvalidKey("not an invitation: a part of it is no text")
         for endpoint in (events, state):
-            if not _ENDPOINT.fullmatch(endpoint):
-                raise InvalidKey(f"not an invitation: {endpoint!r} is no endpoint")
+            try:
+                connectable(endpoint)
+            except ValueError as error:
+                raise InvalidKey(f"not an invitation: {error}") from None
         addresses = more[0] if more else []
         if not isinstance(addresses, list) or len(addresses) > MAX_ADDRESSES:
             raise InvalidKey("not an invitation: its addresses are no list")

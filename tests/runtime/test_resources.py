@@ -65,7 +65,7 @@ from health_collectord.runtime.resources import by_work
 
 calls = []
 by_work(0.02, lambda: calls.append(time.process_time()))
-time.sleep(0.5)
+threading.Event().wait(0.5)  # at rest
 resting = len(calls)
 while len(calls) < 4:
     pass

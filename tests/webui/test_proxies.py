@@ -146,6 +146,6 @@ def test_a_certificate_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
     given = str(tmp_path / "empty")
     args = ("--tls-certificate", given, "--tls-key", given)
     with start_webui(tmp_path, args=args, ready=False) as webui:
-        assert webui.wait() == 1
-        assert webui.stderr.startswith(f"health-webui: TLS: {given}")
+        assert webui.wait() == 78
+        assert webui.stderr.startswith(f"health-webui: --tls-certificate: tls_certificate: {given}")
         assert webui.stderr.count("\n") == 0

@@ -16,9 +16,10 @@ import gevent
 import gevent.socket
 import gevent.ssl
 from gevent.event import Event
+from health_wire.settings import SettingsError
 from health_wire.terminal import LogFormatter
 
-from health_webui.access.exposure import doubts
+from health_webui.access.exposure import doubts, load_tls
 from health_webui.access.gate import Access
 from health_webui.app import FLEET_ROOM, create_app, engine_of
 from health_webui.config import Config
@@ -119,10 +120,9 @@ def _tls(config: Config) -> dict[str, Any]:
         return {}
     context = gevent.ssl.SSLContext(gevent.ssl.PROTOCOL_TLS_SERVER)
     try:
-        context.load_cert_chain(config.tls_certificate, config.tls_key)
-    except OSError as error:  # SSLError is one
-        files = f"{config.tls_certificate}, {config.tls_key}"
-        raise CannotStart(f"TLS: {files}: {error.strerror or error}") from None
+        load_tls(context, config)
+    except SettingsError as error:
+        raise CannotStart(str(error)) from None
     return {"ssl_context": context}
 
 

@@ -1,3 +1,5 @@
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,34 @@ def test_this_machine_needs_no_password(tmp_path: Path) -> None:
 def test_what_does_not_fit_together_is_refused(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         check_access(given(tmp_path, f"{text}\n"))
+
+
+def test_tls_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    text = f'tls_certificate = "{chain}"\ntls_key = "{key}"\n'
+
+    def refused() -> str:
+        with pytest.raises(SettingsError) as caught:
+            check_access(given(tmp_path, text))
+        return str(caught.value)
+
+    assert f"tls_certificate: {chain}: No such file or directory" in refused()
+    chain.write_text("no certificate")
+    assert f"tls_key: {key}: No such file or directory" in refused()
+    key.mkdir()
+    assert f"tls_key: {key}: Is a directory" in refused()
+    key.rmdir()
+    key.write_text("no key")
+    assert f"tls_certificate: {chain}, {key}: no certificate and its own key" in refused()
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl makes the certificate")
+    make = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    make += ["-keyout", str(key), "-out", str(chain), "-subj", "/CN=localhost"]
+    subprocess.run([*make, "-passout", "pass:secret"], check=True, capture_output=True)
+    assert "without a password" in refused()
+    subprocess.run([*make, "-nodes"], check=True, capture_output=True)
+    check_access(given(tmp_path, text))
 
 
 @pytest.mark.parametrize(
