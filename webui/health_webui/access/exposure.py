@@ -13,7 +13,7 @@ from health_webui.config import Config, is_loopback
 
 
 def check_access(config: Config) -> None:
-    """Nobody else may see the page unless the configuration says who, and TLS is had where asked for.
+    """Nobody else may see the page unless the configuration says who; TLS has its files.
 
     Raises:
         SettingsError: it does not, or what it says cannot be had.
@@ -60,7 +60,7 @@ def load_tls(context: ssl.SSLContext, config: Config) -> None:
             remedy = "; is it readable for whoever runs this?" if denied else ""
             _refuse(config, name, f"{path}: {error.strerror}{remedy}")
     try:
-        # Without the last argument OpenSSL would ask for a password, on a terminal that nobody sees.
+        # Without the last argument OpenSSL would ask for a password, where nobody sees it.
         context.load_cert_chain(config.tls_certificate, config.tls_key, lambda: "")
     except ssl.SSLError as error:
         files = f"{config.tls_certificate}, {config.tls_key}"
