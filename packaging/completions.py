@@ -21,8 +21,8 @@ _SCRIPT = """\
 {function}() {{
     local word=${{COMP_WORDS[COMP_CWORD]}} command= flags= words= i
     for ((i = 1; i < COMP_CWORD; i++)); do
-        case ${{COMP_WORDS[i]}} in
-            {commands}) command=${{COMP_WORDS[i]}} && break ;;
+        case "$command ${{COMP_WORDS[i]}}" in
+            {commands}) command+=" ${{COMP_WORDS[i]}}" ;;
         esac
     done
     case $command in
@@ -46,11 +46,10 @@ complete -F {function} {name}
 
 def script(parser: argparse.ArgumentParser) -> str:
     """The completion of a command, with its subcommands' if it has any."""
-    subparsers = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
-    commands = dict(subparsers[0].choices) if subparsers else {}
-    default = [commands["run"]] if commands else []  # what runs without a command
-    cases = [_case("''", [parser, *default], words=commands)]
-    cases += [_case(name, [command]) for name, command in commands.items()]
+    commands = _commands(parser)
+    default = [commands[" run"]] if commands else []  # what runs without a command
+    cases = [_case("''", [parser, *default])]
+    cases += [_case(f"'{name}'", [command]) for name, command in commands.items()]
     options: dict[str, bool] = {}  # with a value -> whether it is a path
     for each in (parser, *commands.values()):
         for action in each._actions:
@@ -59,18 +58,31 @@ def script(parser: argparse.ArgumentParser) -> str:
     return _SCRIPT.format(
         name=parser.prog,
         function=f"_{parser.prog.replace('-', '_')}",
-        commands=_pattern(commands),
+        commands=_pattern(f"'{name}'" for name in commands),
         cases="\n".join(cases),
         path_options=_pattern(name for name, is_path in options.items() if is_path),
         other_options=_pattern(name for name, is_path in options.items() if not is_path),
     )
 
 
-def _case(name: str, parsers: list[argparse.ArgumentParser], words: Iterable[str] = ()) -> str:
+def _commands(
+    parser: argparse.ArgumentParser, above: str = ""
+) -> dict[str, argparse.ArgumentParser]:
+    """Each command by its words, with a space before each: ``' history verify'``."""
+    found = {}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, sub in action.choices.items():
+                found[f"{above} {name}"] = sub
+                found |= _commands(sub, f"{above} {name}")
+    return found
+
+
+def _case(name: str, parsers: list[argparse.ArgumentParser]) -> str:
     actions = [action for parser in parsers for action in parser._actions]
     flags = dict.fromkeys(flag for action in actions for flag in action.option_strings)
     positional = [action for action in parsers[0]._actions if not action.option_strings]
-    takes = " ".join(words)
+    takes = " ".join(name for action in positional for name in action.choices or ())
     if any(action.metavar in _PATHS for action in positional):
         takes = "PATH"
     return f"        {name}) flags='{' '.join(flags)}' words='{takes}' ;;"

@@ -122,13 +122,13 @@ def command_page(command: Command) -> Iterator[str]:
     parser, name = command.parser, escape(command.name)
     yield from _head(command.name, 8, command.title)
     yield ".SH SYNOPSIS"
-    for sub in _commands(parser).values():
+    for sub, _ in _commands(parser).values():
         yield from _usage(sub)
     yield from _prose(parser)
     yield from (".SH COMMANDS", "Without a command it runs.")
     documented: dict[tuple[str, ...], str] = {}
-    for each, sub in _commands(parser).items():
-        yield from (f".SS {escape(each)}", sentence(sub.description or _help(parser, each)))
+    for each, (sub, told) in _commands(parser).items():
+        yield from (f".SS {escape(each)}", sentence(sub.description or told))
         for action in _documented(sub):
             where = documented.setdefault((*_names(action), _text(action)), each)
             yield from _option(action, None if where == each else f"As with {where}")
@@ -170,7 +170,11 @@ def _prose(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 
 def _documented(parser: argparse.ArgumentParser) -> list[argparse.Action]:
-    return [action for action in parser._actions if action.dest != "help"]
+    return [
+        action
+        for action in parser._actions
+        if action.dest != "help" and not isinstance(action, argparse._SubParsersAction)
+    ]
 
 
 def _names(action: argparse.Action) -> tuple[str, ...]:
@@ -215,19 +219,18 @@ def _head(name: str, section: int, title: str) -> Iterator[str]:
     yield from (".nh", ".ad l", ".SH NAME", f"{escape(name)} \\- {escape(title)}")
 
 
-def _subparsers(
-    parser: argparse.ArgumentParser,
-) -> "argparse._SubParsersAction[argparse.ArgumentParser]":
-    return next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
-
-
-def _commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    return dict(_subparsers(parser).choices)
-
-
-def _help(parser: argparse.ArgumentParser, command: str) -> str:
-    found = {a.dest: a.help for a in _subparsers(parser)._choices_actions}
-    return found.get(command) or ""
+def _commands(
+    parser: argparse.ArgumentParser, above: str = ""
+) -> dict[str, tuple[argparse.ArgumentParser, str]]:
+    """Each command with what its line in ``--help`` says; those below another follow it."""
+    found: dict[str, tuple[argparse.ArgumentParser, str]] = {}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            told = {a.dest: a.help or "" for a in action._choices_actions}
+            for name, sub in action.choices.items():
+                found[above + name] = (sub, told.get(name, ""))
+                found |= _commands(sub, f"{above}{name} ")
+    return found
 
 
 def main(directory: Path) -> None:

@@ -152,7 +152,8 @@ def _by_epoch(segments: Iterable[Known]) -> Iterator[list[Known]]:
 
 class _Epoch:
     def __init__(self, segments: list[Known]) -> None:
-        facts = [segment.facts for segment in segments]
+        self._ordered = facts = [segment.facts for segment in segments]
+        self._places = _places(facts)
         self._facts = sorted(facts, key=lambda each: each["runs"][0][0] if each["runs"] else 0)
         self.epoch = next((each["epoch"] for each in facts if each["epoch"]), None)
         self.boot_id = next((each["boot_id"] for each in facts if each["boot_id"]), None)
@@ -206,10 +207,8 @@ class _Epoch:
             seq = mark["seq"] or 0
             if mark["kind"] == "sink_recovered" and before < seq <= after + _SOON:
                 return WRITE_FAILED, self._error(seq)
-        for each in self._facts:
-            runs = each["runs"]
-            near = not runs or (runs[0][0] <= after and runs[-1][1] >= before)
-            if each["damages"] and near:
+        for (first, last), each in zip(self._places, self._ordered, strict=True):
+            if each["damages"] and first <= after and last >= before:
                 return DAMAGE, str(each["damages"][0]["reason"])
         return UNKNOWN, ""
 
@@ -220,6 +219,20 @@ class _Epoch:
             if mark["kind"] == "sink_degraded" and (mark["seq"] or 0) <= recovered
         ]
         return errors[-1] if errors else ""
+
+
+def _places(facts: list[dict[str, Any]]) -> list[tuple[int, int]]:
+    """Of each segment, the first and the last place; of one without any, what is left for it."""
+    found, last = [], 0
+    for number, each in enumerate(facts):
+        runs = each["runs"]
+        if runs:
+            first, last = runs[0][0], runs[-1][1]
+            found.append((first, last))
+        else:
+            later = (other["runs"][0][0] for other in facts[number:] if other["runs"])
+            found.append((last + 1, next(later, 1 << 63) - 1))
+    return found
 
 
 def _union(runs: Iterable[list[int]]) -> list[list[int]]:

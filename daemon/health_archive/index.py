@@ -8,6 +8,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 
 from health_archive import minutes
@@ -134,6 +135,30 @@ class Index:
         ):
             for row in self._db.execute(query):
                 yield json.dumps(row)
+
+    def replace(self, path: Path) -> bool:
+        """Puts a copy of this index in another's place; who has that one open has the new one.
+
+        Returns:
+            Whether the other one was different.
+
+        Raises:
+            OSError, sqlite3.Error: it cannot be written.
+        """
+        try:
+            other = Index(path, self.folder)
+            different = any(a != b for a, b in zip_longest(self.dump(), other.dump()))
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            forget(path)
+            other, different = Index(path, self.folder), True
+        try:
+            if different:
+                self._db.backup(other._db)
+        finally:
+            other.close()
+        return different
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

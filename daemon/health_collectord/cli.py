@@ -2,13 +2,9 @@
 
 import argparse
 import logging
-import math
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
 from datetime import time as clock_time
 from functools import partial
 from pathlib import Path
@@ -24,6 +20,7 @@ from health_collectord import commands as asked
 from health_collectord import config as configuration
 from health_collectord.app import Collector
 from health_collectord.catalogue import CatalogueError
+from health_collectord.commands.arguments import add_history, add_replay
 from health_collectord.runtime.resources import allow_open_files
 from health_collectord.runtime.runtime import StartError, leave
 
@@ -69,6 +66,8 @@ def _perform(options: dict[str, Any]) -> int:
         return _COMMANDS[name](config, options)
     except InvalidKey as error:
         return command.fail(_PROGRAM, str(error))
+    except KeyboardInterrupt:
+        return command.fail(_PROGRAM, "stopped")
 
 
 def _status(options: dict[str, Any]) -> int:
@@ -126,7 +125,7 @@ def _log_to_stderr() -> None:
 
 _COMMANDS: dict[str, Callable[[configuration.Config, dict[str, Any]], int]] = {
     "watch": lambda config, given: asked.watch.watch(config, given["prefix"]),
-    "history": lambda config, given: asked.history.history(config),  # noqa: ARG005
+    "history": lambda config, given: _HISTORY[given["history"]](config, given),
     "invite": lambda config, given: asked.pairing.invite(
         config, given["name"], address=given["address"], replace=given["replace"]
     ),
@@ -134,6 +133,11 @@ _COMMANDS: dict[str, Callable[[configuration.Config, dict[str, Any]], int]] = {
     "clients": lambda config, given: asked.pairing.clients(config),  # noqa: ARG005
     "rotate-key": lambda config, given: asked.pairing.rotate_key(config),  # noqa: ARG005
     "replay": lambda config, given: _replay(config, given),
+}
+_HISTORY: dict[str | None, Callable[[configuration.Config, dict[str, Any]], int]] = {
+    None: lambda config, given: asked.history.history(config),  # noqa: ARG005
+    "verify": lambda config, given: asked.verify.verify(config),  # noqa: ARG005
+    "rebuild": lambda config, given: asked.verify.rebuild(config),  # noqa: ARG005
 }
 _HELP = ("-h", "--help", "--version")
 
@@ -177,75 +181,23 @@ def _parser() -> argparse.ArgumentParser:
         "prefix", nargs="?", default="", metavar="PREFIX",
         help="only events whose name begins with this, such as system.cpu",
     )  # fmt: skip
-    commands.add_parser(
-        "history",
-        help="print what is recorded: since when, how much, and each day's",
-        description="Prints how far the record in DATA_DIR/history reaches, its size, and what "
-        "each day has as text and as columns. It needs no running collector.",
-        allow_abbrev=False,
-    )
-    _add_replay(commands)
+    add_history(commands, _of(_WHERE))
+    add_replay(commands)
     for each in (run, check):
         settings.add_flags(each, (*configuration.GENERAL, *configuration.RECORD))
     _add_pairing(commands)
     for name, each in commands.choices.items():
-        if name not in ("run", "check-config"):
-            keys = _REPLAYED if name == "replay" else _WHERE
-            settings.add_flags(each, [s for s in configuration.GENERAL if s.key in keys])
+        if name not in ("run", "check-config", "history"):
+            settings.add_flags(each, _of(_REPLAYED if name == "replay" else _WHERE))
     return parser
+
+
+def _of(keys: Sequence[str]) -> list[settings.Setting]:
+    return [setting for setting in configuration.GENERAL if setting.key in keys]
 
 
 _WHERE = ("events", "state", "keys_dir", "data_dir")
 _REPLAYED = (*_WHERE, "host_id", "allow_remote_plaintext", "require_keys", "console")
-
-
-def _add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    replay = commands.add_parser(
-        "replay",
-        help="publish a recording as if it happened now, marked as a replay",
-        description="Publishes recorded events with the pauses between them, over the same two "
-        "endpoints as a collector, or, where one listens there, over free ones that it names. "
-        "Where the recording jumps (the machine slept, its clock was set), the replay says so and "
-        "goes on at once. It ends with the recording.",
-        allow_abbrev=False,
-    )
-    replay.add_argument(
-        "paths", nargs="+", metavar="PATH",
-        help="a recorded file, or a directory such as DATA_DIR/history or a day in it",
-    )  # fmt: skip
-    replay.add_argument(
-        "--from", dest="start", type=_instant, metavar="TIME",
-        help="begin there, such as 2026-01-31T12:00 (UTC unless it says otherwise) or 12:00 (the "
-        "last that was recorded), with what was known by then",
-    )  # fmt: skip
-    replay.add_argument(
-        "--speed", type=_speed, default=1.0, metavar="N",
-        help="recorded seconds in one second: 0.5 to 1000 (default: 1)",
-    )  # fmt: skip
-
-
-def _instant(text: str) -> datetime | clock_time:
-    if re.fullmatch(r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?", text):
-        with suppress(ValueError):
-            return clock_time.fromisoformat(text.zfill(5))
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no time such as 2026-01-31T12:00 or 12:00"
-        ) from None
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
-
-
-def _speed(text: str) -> float:
-    # Slower, and those who listen would take the time between two heartbeats for silence.
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = math.nan
-    if not 0.5 <= speed <= 1000:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0.5 to 1000")
-    return speed
 
 
 def _add_pairing(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

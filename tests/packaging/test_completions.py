@@ -35,6 +35,8 @@ def offered(directory: Path, *words: str) -> list[str]:
         ("health-collectord status --interv", []),
         ("health-collectord replay health-w", ["health-webui"]),
         ("health-collectord replay --speed 2 --fr", ["--from"]),
+        ("health-collectord history ver", ["verify"]),
+        ("health-collectord history verify --data", ["--data-dir"]),
         ("health-collectord --interval 1", []),
         ("health-collectord --config health-w", ["health-webui"]),
         ("health-webui set", ["set-password"]),

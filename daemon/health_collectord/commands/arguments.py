@@ -1,0 +1,107 @@
+"""What the commands about the record are given: ``history`` and its own, ``replay``."""
+
+import argparse
+import math
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from datetime import time as clock_time
+from typing import Any, TypeAlias
+
+from health_wire import settings
+from health_wire.settings import Setting
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def add_history(commands: Commands, flags: Iterable[Setting]) -> None:
+    """``history``, and ``history verify`` and others below it."""
+    history = commands.add_parser(
+        "history",
+        help="print what is recorded: since when, how much, and each day's",
+        description="Prints how far the record in DATA_DIR/history reaches, its size, and what "
+        "each day has as text and as columns. It needs no running collector, as little as the "
+        "commands below it do.",
+        allow_abbrev=False,
+    )
+    below = history.add_subparsers(dest="history", metavar="COMMAND")
+    flags = tuple(flags)
+    settings.add_flags(history, flags)
+    verify = _add(
+        below,
+        "verify",
+        help="read every file, and print what is damaged or missing, and why",
+        description="Reads every file of the record to its end, and says what is damaged, which "
+        "events are missing, and why. Ctrl-C stops it.",
+        epilog="Exit status: 0 if all is there or something explains its absence (the collector or "
+        "the machine ended, a full disk, retention), else 1. Example: "
+        "health-collectord history verify --data-dir /var/lib/health-collectord",
+    )
+    rebuild = _add(
+        below,
+        "rebuild",
+        help="make the index of the record anew",
+        description="Makes the index in DATA_DIR/index anew from the segments, and says whether it "
+        "was another before. Until it is done the old one stays; Ctrl-C stops it. A running "
+        "collector need not be stopped.",
+        epilog="Example: sudo health-collectord history rebuild",
+    )
+    for each in (verify, rebuild):
+        settings.add_flags(each, flags)
+
+
+def _add(commands: Commands, name: str, **words: Any) -> argparse.ArgumentParser:
+    """A command below another one, before whose name flags may stand as well as after it."""
+    return commands.add_parser(
+        name, allow_abbrev=False, argument_default=argparse.SUPPRESS, **words
+    )
+
+
+def add_replay(commands: Commands) -> None:
+    replay = commands.add_parser(
+        "replay",
+        help="publish a recording as if it happened now, marked as a replay",
+        description="Publishes recorded events with the pauses between them, over the same two "
+        "endpoints as a collector, or, where one listens there, over free ones that it names. "
+        "Where the recording jumps (the machine slept, its clock was set), the replay says so and "
+        "goes on at once. It ends with the recording.",
+        allow_abbrev=False,
+    )
+    replay.add_argument(
+        "paths", nargs="+", metavar="PATH",
+        help="a recorded file, or a directory such as DATA_DIR/history or a day in it",
+    )  # fmt: skip
+    replay.add_argument(
+        "--from", dest="start", type=_instant, metavar="TIME",
+        help="begin there, such as 2026-01-31T12:00 (UTC unless it says otherwise) or 12:00 (the "
+        "last that was recorded), with what was known by then",
+    )  # fmt: skip
+    replay.add_argument(
+        "--speed", type=_speed, default=1.0, metavar="N",
+        help="recorded seconds in one second: 0.5 to 1000 (default: 1)",
+    )  # fmt: skip
+
+
+def _instant(text: str) -> datetime | clock_time:
+    if re.fullmatch(r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?", text):
+        with suppress(ValueError):
+            return clock_time.fromisoformat(text.zfill(5))
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time such as 2026-01-31T12:00 or 12:00"
+        ) from None
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _speed(text: str) -> float:
+    # Slower, and those who listen would take the time between two heartbeats for silence.
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = math.nan
+    if not 0.5 <= speed <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0.5 to 1000")
+    return speed
