@@ -14,6 +14,7 @@ from typing import IO
 from health_wire import command
 from health_wire.version import VERSION
 
+_PROGRAM = "bussdcc-system-health"
 _PR_SET_PDEATHSIG = 1  # man 2 prctl
 _STOP_SECONDS = 15.0
 
@@ -53,7 +54,10 @@ def _run(
         if what == "signal":
             return 0
         if what == "ended":
-            return status or 1
+            # Whoever ends with an error has said why, but not what that means for the other one.
+            how = f"was killed by {signal.Signals(-status).name}" if status < 0 else "has ended"
+            command.fail(_PROGRAM, f"{where} {how}, so all of it ends")
+            return max(status, 0) or 1
         if len(children) == 1:
             endpoints = dict(part.split("=", 1) for part in where.split()[1:])
             followed = f"{endpoints['events']},{endpoints['state']}"
@@ -69,6 +73,7 @@ class _Child:
     """One of the two processes; ends with this one, however this one ends."""
 
     def __init__(self, module: str, arguments: list[str], happenings: "Queue[_Happening]") -> None:
+        self._name = module.replace("_", "-")
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             stdin=subprocess.DEVNULL,
@@ -90,7 +95,7 @@ class _Child:
                     happenings.put(("ready", line.strip(), 0))
                 else:
                     sys.stderr.write(line)
-        happenings.put(("ended", "", self._process.wait()))
+        happenings.put(("ended", self._name, self._process.wait()))
 
     def end(self) -> None:
         self._process.terminate()
@@ -121,7 +126,7 @@ def _given(options: argparse.Namespace, *names: str) -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="bussdcc-system-health",
+        prog=_PROGRAM,
         description="Watches this host: starts health-collectord and health-webui together.",
         epilog="Each of the two has more settings: see health-collectord --help and "
         "health-webui --help. Their configuration files and variables hold here as well.",
