@@ -57,7 +57,11 @@ def ask(
         monitor.close()
         raise
     try:
-        socket.send_multipart([b"", protocol.encode(request)])
+        try:
+            socket.send_multipart([b"", protocol.encode(request)], zmq.NOBLOCK)
+        except zmq.Again:
+            # Turned away already, and libzmq has given the connection up: that would never end.
+            raise CollectorTimeout(f"{endpoint} takes no request") from None
         _wait(socket, monitor, endpoint, seconds, most)
         delimiter, *rest = socket.recv_multipart()
     finally:

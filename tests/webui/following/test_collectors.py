@@ -310,7 +310,7 @@ def test_a_name_that_leads_nowhere_is_told_with_the_remedy(tmp_path: Path) -> No
     said = run(tmp_path, "add", nowhere)[1]
     assert "the name nowhere.invalid leads nowhere" in said
     assert "invite NAME --replace --address ADDRESS" in said
-    with start_webui(tmp_path, args=("--data-dir", str(tmp_path / "data"))) as webui:
+    with start_webui(tmp_path, args=("--data-dir", str(tmp_path / "data"), "--no-local")) as webui:
         page = lambda: Client(webui.url).ask("/").body.decode()  # noqa: E731
         wait_for(lambda: "The name nowhere.invalid leads nowhere: the machine" in page())
         assert 'data-cause="unresolved"' in page()
