@@ -231,13 +231,13 @@ class CollectorClient:
 
     def _watch(self, updates: list[Update]) -> None:
         """Takes notice of what became of the connection."""
-        ended = False
+        before = self._ended // _ENDED_HANDSHAKES
         for event in self._subscription.changes():
             if event == zmq.EVENT_DISCONNECTED:
                 self._broken_until = float("inf")
                 self._budget.cut()
             elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-                self._ended, ended = 0, False
+                self._ended = 0
                 self.reached = True
                 self._broken_until = min(self._broken_until, self._clock() + _MENDED_SECONDS)
                 self._refused(None, updates)
@@ -245,14 +245,13 @@ class CollectorClient:
                     self._synced = False
                     self._next_try = self._clock()
             elif event in REFUSALS:
-                ended = False
+                self._ended = 0
                 self._refused(REFUSALS[event][self._keys is not None], updates)
-            elif event != zmq.EVENT_DISCONNECTED and self._keys is not None:
+            elif self._keys is not None:
                 # A wrong key looks like this, and often enough no key: libzmq can close the
                 # connection before it has sent the greeting that would tell.
                 self._ended += 1
-                ended |= self._ended % _ENDED_HANDSHAKES == 0
-        if ended:  # once, however many there were: meanwhile there will be more
+        if self._ended // _ENDED_HANDSHAKES > before:  # once: meanwhile there will be more
             plain = answers(self._context, self.state_endpoint, _RETRY_SECONDS)
             self._refused(ENDED[plain], updates)
 
