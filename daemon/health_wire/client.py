@@ -10,7 +10,6 @@ It runs in whatever thread or greenlet calls it and imports no framework: give i
 
 import time
 from collections.abc import Callable, Iterator
-from types import TracebackType
 from typing import Any, Literal, Self
 
 import zmq
@@ -116,12 +115,7 @@ class CollectorClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
