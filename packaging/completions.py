@@ -30,6 +30,7 @@ _SCRIPT = """\
     esac
     case ${{COMP_WORDS[COMP_CWORD - 1]}} in
         {path_options}) words=PATH ;;
+{choices}
         {other_options}) return ;;
         *) [[ $word != -* ]] || words=$flags ;;
     esac
@@ -51,15 +52,20 @@ def script(parser: argparse.ArgumentParser) -> str:
     cases = [_case("''", [parser, *default])]
     cases += [_case(f"'{name}'", [command]) for name, command in commands.items()]
     options: dict[str, bool] = {}  # with a value -> whether it is a path
+    choices: dict[str, str] = {}  # with a value out of these
     for each in (parser, *commands.values()):
         for action in each._actions:
             if action.nargs != 0:
                 options |= dict.fromkeys(action.option_strings, action.metavar in _PATHS)
+                if action.choices and action.option_strings:
+                    words = " ".join(map(str, action.choices))
+                    choices |= dict.fromkeys(action.option_strings, words)
     return _SCRIPT.format(
         name=parser.prog,
         function=f"_{parser.prog.replace('-', '_')}",
         commands=_pattern(f"'{name}'" for name in commands),
         cases="\n".join(cases),
+        choices="\n".join(f"        {name}) words='{words}' ;;" for name, words in choices.items()),
         path_options=_pattern(name for name, is_path in options.items() if is_path),
         other_options=_pattern(name for name, is_path in options.items() if not is_path),
     )

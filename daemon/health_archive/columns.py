@@ -137,6 +137,18 @@ def read_tables(segment: bytes) -> Iterator[Tables | bytes | Damage]:
     return _read(segment, _tables_of)
 
 
+def extents(segment: bytes) -> list[Extent] | None:
+    """What the blocks' headers tell, without unpacking any; None where one is damaged."""
+    found, at = [], FILE_HEADER_SIZE
+    while at < len(segment):
+        header = _block_header(segment, at)
+        if header is None:
+            return None
+        found.append(header.extent)
+        at += _BLOCK_HEADER_SIZE + header.packed
+    return found
+
+
 _Part = TypeVar("_Part")
 
 

@@ -73,7 +73,7 @@ class Segment:
         Raises:
             OSError: there is no such file (any more), or it may not be read.
         """
-        return _whole_lines(self._read())
+        return complete_lines(self._read())
 
     def lines(self) -> Iterator[bytes | Damage]:
         """The same, line by line, each with its newline."""
@@ -112,7 +112,8 @@ class Segment:
                 yield piece
 
 
-def _whole_lines(parts: Iterator[bytes | Damage]) -> Iterator[bytes | Damage]:
+def complete_lines(parts: Iterator[bytes | Damage]) -> Iterator[bytes | Damage]:
+    """Pieces of a text, put together so that each ends with a line; what has no end is damage."""
     offset, rest = 0, b""
     for part in parts:
         if isinstance(part, Damage):

@@ -136,7 +136,7 @@ class _Reading:
             path = HEARTBEAT if name == HEARTBEAT else state_path(name)
             if path is None or not self._metric(path):
                 continue
-            for series, value in _leaves(data):
+            for series, value in leaves(data):
                 if isinstance(value, int) and self._series(series):
                     figures = _thousandths(table.columns[value].figures())
                     if figures is not None:
@@ -190,7 +190,7 @@ class _Reading:
         path = HEARTBEAT if record.name == HEARTBEAT else state_path(record.name)
         if path is None or not self._metric(path):
             return
-        for series, value in _leaves(record.data):
+        for series, value in leaves(record.data):
             if self._series(series) and type(value) in (int, float):
                 samples = self._single.setdefault((path, series), Samples([], []))
                 assert isinstance(samples.times, list)
@@ -245,7 +245,7 @@ def _column(value: Any) -> Any:
     return None if isinstance(value, int | float) else value
 
 
-def _leaves(data: Any) -> Iterator[tuple[str, Any]]:
+def leaves(data: Any) -> Iterator[tuple[str, Any]]:
     """Every value that could be a figure, under its series' name."""
     if not isinstance(data, dict):
         return

@@ -138,6 +138,15 @@ _HISTORY: dict[str | None, Callable[[configuration.Config, dict[str, Any]], int]
     None: lambda config, given: asked.history.history(config),  # noqa: ARG005
     "verify": lambda config, given: asked.verify.verify(config),  # noqa: ARG005
     "rebuild": lambda config, given: asked.verify.rebuild(config),  # noqa: ARG005
+    "export": lambda config, given: asked.export.export(
+        config,
+        target=given["file"],
+        form=given["format"],
+        start=given["start"],
+        end=given["end"],
+        redact=given["redact"],
+        force=given["force"],
+    ),
 }
 _HELP = ("-h", "--help", "--version")
 

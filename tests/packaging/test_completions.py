@@ -37,6 +37,8 @@ def offered(directory: Path, *words: str) -> list[str]:
         ("health-collectord replay --speed 2 --fr", ["--from"]),
         ("health-collectord history ver", ["verify"]),
         ("health-collectord history verify --data", ["--data-dir"]),
+        ("health-collectord history export --format c", ["csv", "capsule"]),
+        ("health-collectord history export health-w", ["health-webui"]),
         ("health-collectord --interval 1", []),
         ("health-collectord --config health-w", ["health-webui"]),
         ("health-webui set", ["set-password"]),

@@ -47,7 +47,39 @@ def add_history(commands: Commands, flags: Iterable[Setting]) -> None:
         "collector need not be stopped.",
         epilog="Example: sudo health-collectord history rebuild",
     )
-    for each in (verify, rebuild):
+    export = _add(
+        below,
+        "export",
+        help="write a part of the record to a file: as lines, as a table, or as a capsule",
+        description="Writes what was recorded from one time to another. jsonl: the lines as they "
+        "were written. csv: a row for each time, a column for each figure. capsule: one file to "
+        "attach to a bug report, with whole segments (ten minutes each), which `replay` plays "
+        "anywhere. The file is written whole or not at all, over no other one unless --force is "
+        "given, or somebody at the terminal agrees.",
+        epilog="Exit status: 0 if all could be read; 1 if something could not, which it says, "
+        "or if nothing was written. Examples: "
+        "health-collectord history export --from 11:30 --to 12:30 --format csv noon.csv; "
+        "sudo health-collectord history export --from 2026-01-31T12:00 --format capsule --redact "
+        "crash.zip; "
+        "health-collectord history export --from 12:00 - | jq .name",
+    )
+    export.add_argument(
+        "file", metavar="FILE", help="where to; - is standard output"
+    )  # fmt: skip
+    _add_window(export)
+    export.add_argument(
+        "--format", choices=("jsonl", "csv", "capsule"), default="jsonl",
+        help="what to write (default: jsonl)",
+    )  # fmt: skip
+    export.add_argument(
+        "--redact", action="store_true", default=False,
+        help="replace names of hosts, users, mounts and processes, addresses and serial numbers, "
+        "each always by the same word; numbers stay as they are",
+    )  # fmt: skip
+    export.add_argument(
+        "--force", action="store_true", default=False, help="over a file that is there already"
+    )
+    for each in (verify, rebuild, export):
         settings.add_flags(each, flags)
 
 
@@ -56,6 +88,18 @@ def _add(commands: Commands, name: str, **words: Any) -> argparse.ArgumentParser
     return commands.add_parser(
         name, allow_abbrev=False, argument_default=argparse.SUPPRESS, **words
     )
+
+
+def _add_window(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--from", dest="start", type=_instant, default=None, metavar="TIME",
+        help="begin there, such as 2026-01-31T12:00 (UTC unless it says otherwise) or 12:00 (the "
+        "last that was recorded)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--to", dest="end", type=_instant, default=None, metavar="TIME",
+        help="end before that; a time of day is the first one after --from",
+    )  # fmt: skip
 
 
 def add_replay(commands: Commands) -> None:

@@ -1,6 +1,5 @@
 """Whether the record is whole, and its index made anew: ``history verify``, ``history rebuild``."""
 
-import os
 import sqlite3
 from contextlib import closing, suppress
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ from health_archive.verification import Flaw, Verified, is_accounted_for
 from health_wire import command
 from health_wire.terminal import escape
 
+from health_collectord.commands.files import own_as
 from health_collectord.commands.progress import Progress
 from health_collectord.config import Config
 
@@ -159,7 +159,8 @@ def rebuild(config: Config) -> int:
             there = path.exists()
             different = index.replace(path)
         if not there:
-            _own_as(path, config.data_dir)
+            path.chmod(0o640)  # as the segments are
+            own_as(path, config.data_dir)
     except KeyboardInterrupt:
         return command.fail("health-collectord", f"stopped: {progress}; the index is as it was")
     except sqlite3.Error as error:
@@ -173,11 +174,3 @@ def rebuild(config: Config) -> int:
         f"{f'; {result}' if there else ''}"
     )
     return 0
-
-
-def _own_as(path: Path, folder: Path) -> None:
-    """For the collector's own user and group, as the segments are."""
-    path.chmod(0o640)
-    if os.geteuid() == 0:
-        owner = folder.stat()
-        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
