@@ -22,11 +22,13 @@ PACKAGES = (
 )  # fmt: skip
 # Each library is in some of these: zmq on both sides, psutil, sdnotify, and all of the web's.
 TESTED = (
-    "tests/health_wire", "tests/interfaces", "tests/runtime", "tests/sinks", "tests/services",
-    "tests/metrics/test_identity.py", "tests/webui", "tests/process/test_life.py",
-    "tests/process/test_access.py", "tests/process/test_late_joins.py",
-    "tests/process/test_hostile_web.py", "tests/process/test_stopped_clients.py",
-    "tests/process/test_resets.py",
+    "tests/health_wire", "tests/interfaces", "tests/runtime", "tests/services",
+    "tests/metrics/test_identity.py", "tests/webui/access", "tests/webui/connections",
+    "tests/webui/test_api.py", "tests/webui/test_app.py", "tests/webui/test_proxies.py",
+    "tests/webui/test_server.py", "tests/webui/following/test_green.py",
+    "tests/webui/following/test_relay.py", "tests/webui/following/test_roster.py",
+    "tests/process/test_access.py", "tests/process/test_resets.py",
+    "tests/process/test_stopped_clients.py", "tests/process/test_hostile_visitors.py",
 )  # fmt: skip
 LEFT_OUT = ("tests/webui/test_openapi.py",)  # schemathesis
 # Who imports this runs the page's script in node.
