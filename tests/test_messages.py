@@ -18,7 +18,13 @@ def test_a_message_is_frozen_documented_and_in_its_namespace(cls: type[Message])
     assert cls.__doc__
     assert cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
     if not hasattr(cls, "event_name"):
-        assert event_name(cls).startswith("collector.")
+        assert event_name(cls).startswith(("collector.", "kernel."))
+
+
+def test_what_the_kernel_says_is_a_warning() -> None:
+    for cls in (messages.KernelMessage, messages.KernelMessagesMissed):
+        assert cls.severity is Severity.WARNING
+        assert f"`{event_name(cls)}`" in PROTOCOL
 
 
 def test_what_was_lost_is_a_warning() -> None:

@@ -32,6 +32,7 @@ from health_collectord.runtime.grid import GridService
 from health_collectord.runtime.runtime import CollectorRuntime
 from health_collectord.runtime.store import SnapshotStore
 from health_collectord.runtime.systemd import Notifier
+from health_collectord.services.kernel import KernelService
 from health_collectord.services.sampling import MetricTask
 from health_collectord.services.self_report import SelfReport
 from health_collectord.services.system import SystemService
@@ -111,6 +112,10 @@ class Collector:
         )
         for service in self._services:
             runtime.services.register(service)
+        if config.kernel_messages:
+            memory = config.data_dir if config.record.enabled else None
+            host = Host(config.procfs, config.sysfs, memory=memory)
+            runtime.services.register(KernelService(host))
         runtime.on_stopping = self._notifier.stopping
         runtime.on_reload = self._reload
 

@@ -53,6 +53,10 @@ GENERAL = (
     Setting("data_dir", TEXT, "data", "directory for the records", "DIR"),
     Setting("interval", number(0.1, 3600), 1.0, "seconds between samples", "SECONDS"),
     Setting("console", BOOL, False, "print every event on standard output", ""),
+    Setting(
+        "kernel_messages", BOOL, True,
+        "tell what the kernel warns of (/dev/kmsg), at most 20 messages a second",
+    ),
     Setting("procfs", TEXT, "/proc", "where procfs is mounted", "DIR"),
     Setting("sysfs", TEXT, "/sys", "where sysfs is mounted", "DIR"),
     Setting(
@@ -139,6 +143,7 @@ class Config:
     data_dir: Path
     interval: float
     console: bool
+    kernel_messages: bool
     record: RecordConfig
     procfs: str
     sysfs: str

@@ -109,6 +109,47 @@ class CollectorRecordRemoved(Message):
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
+class KernelMessage(Message):
+    """The kernel's log has a warning or worse: `priority` 4 to 0 (emergency).
+
+    `facility` is ``kern`` for the kernel itself; `sequence` and `boot_seconds` are the log's own.
+    """
+
+    severity = Severity.WARNING  # it may be the last that is heard: it is recorded at once
+    priority: int
+    facility: str
+    sequence: int
+    boot_seconds: float
+    text: str
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class KernelMessagesMissed(Message):
+    """Of the kernel's log there are no events.
+
+    `suppressed` are warnings or worse that came faster than they are told; `overwritten` are
+    records of any priority that were gone before they could be read, at most so many.
+    """
+
+    severity = Severity.WARNING
+    suppressed: int
+    overwritten: int
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class KernelLogStatus(Message):
+    """Whether the kernel's log can be read: ``collector.kernel.updated``; as a metric's status."""
+
+    status: str
+    reason: str | None
+    since: str
+
+    @property
+    def event_name(self) -> str:
+        return "collector.kernel.updated"
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
 class MetricStatus(Message):
     """A metric's status changed: ``collector.metrics.NAME.updated``.
 

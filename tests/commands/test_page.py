@@ -100,6 +100,14 @@ def test_what_is_not_ok_says_why() -> None:
     assert page[0] == "Unknown"
 
 
+def test_a_kernels_log_that_cannot_be_read_says_why() -> None:
+    state = told()["state"]
+    state["collector"]["kernel"] = {"status": "denied", "reason": "may not", "since": TIME}
+    assert lines(state=state)[-2:] == ["", "Kernel messages: denied: may not"]
+    state["collector"]["kernel"] = OK
+    assert lines(state=state) == lines()
+
+
 def test_whatever_a_host_says_is_escaped() -> None:
     hostile = "x\n\x1b[2J\x1b]0;PWNED\x07Healthy: all checks passed\u202e\x9b"
     problem = PROBLEM | {"row": hostile, "subject": f"disk {hostile}"}

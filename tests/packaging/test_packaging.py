@@ -75,6 +75,28 @@ def test_restarts_back_off_from_systemd_254_on(unit: Path, version: str, tmp_pat
         assert "RestartSteps=" in drop_in.read_text()
 
 
+@pytest.mark.parametrize("readable", [True, False])
+def test_the_kernels_log_is_handed_over_where_it_can_be_opened(
+    readable: bool, tmp_path: Path
+) -> None:
+    device = tmp_path / "kmsg"
+    if readable:
+        device.touch()
+    generator = ROOT / "packaging/systemd/health-collectord-kernel-log"
+    subprocess.run(
+        [generator, tmp_path / "normal", tmp_path / "early", tmp_path / "late"],
+        env={"PATH": "/usr/bin:/bin", "KERNEL_LOG": str(device)}, check=True,
+    )  # fmt: skip
+    drop_in = tmp_path / "normal/health-collectord.service.d/kernel-log.conf"
+    assert drop_in.exists() == readable
+    if readable:
+        assert f"StandardInput=file:{device}\nDeviceAllow={device} r\n" in drop_in.read_text()
+    unit = (ROOT / "packaging/systemd/health-collectord.service").read_text()
+    assert "ProtectKernelLogs=yes" in unit, "it needs no right of its own"
+    installed = (ROOT / "debian/health-collectord.install").read_text()
+    assert "health-collectord-kernel-log usr/lib/systemd/system-generators\n" in installed
+
+
 def test_the_installed_configuration_is_the_example_with_a_place_for_data(documents: Path) -> None:
     for command in ("health-collectord", "health-webui"):
         text = (documents / f"{command}.toml").read_text()

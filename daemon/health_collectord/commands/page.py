@@ -54,6 +54,7 @@ def draw(told: dict[str, Any], paper: Paper) -> None:
     _coverage(dict_of(health.get("checks")), paper)
     for metric in metrics:
         _metric(metric, state, now, {p.row for p in problems if p.metric is metric}, paper)
+    _kernel(dict_of(at(state, "collector.kernel")), paper)
 
 
 def verdict_of(health: dict[str, Any]) -> str:
@@ -116,6 +117,15 @@ def _coverage(checks: dict[str, Any], paper: Paper) -> None:
     apply_ = "does not apply" if away == 1 else "do not apply"
     rest = f"; {away:.0f} {apply_} here" if away else ""
     paper.line(f"{known:.0f} of {total:.0f} check{'' if total == 1 else 's'}{rest}")
+
+
+def _kernel(told: dict[str, Any], paper: Paper) -> None:
+    """Why nothing is heard of the kernel, if it is so."""
+    status, reason = text_of(told.get("status")), text_of(told.get("reason"))
+    if status not in ("", "ok"):
+        paper.line()
+        rest = f": {status}{f': {reason}' if reason else ''}"
+        paper.wrapped(rest, indent=2, first=Part("Kernel messages", "title"))
 
 
 def _metric(

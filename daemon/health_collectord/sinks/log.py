@@ -15,6 +15,8 @@ from health_collectord.messages import (
     CollectorSinkRecovered,
     CollectorStarted,
     HealthUpdated,
+    KernelLogStatus,
+    KernelMessagesMissed,
     MetricStatus,
 )
 from health_collectord.sinks.queued import QueuedSink, Record, lines_of
@@ -53,11 +55,19 @@ def _started(said: CollectorStarted) -> Line:
     return 6, f"collector {said.version} observes {said.host}, epoch {said.epoch}"
 
 
-def _status(said: MetricStatus) -> Line | None:
+def _status(said: MetricStatus | KernelLogStatus) -> Line | None:
     if said.status == "waiting":
         return None
     priority = {"failing": 4, "denied": 4}.get(said.status, 6)
-    return priority, f"{said.metric}: {said.status}{f': {said.reason}' if said.reason else ''}"
+    of = said.metric if isinstance(said, MetricStatus) else "kernel messages"
+    return priority, f"{of}: {said.status}{f': {said.reason}' if said.reason else ''}"
+
+
+def _missed(said: KernelMessagesMissed) -> Line:
+    return 4, (
+        f"of the kernel's messages {said.suppressed} came too fast, and {said.overwritten} were"
+        " overwritten"
+    )
 
 
 def _health(said: HealthUpdated) -> Line | None:
@@ -96,6 +106,8 @@ def _error(said: Message) -> Line:
 
 _LINES: Mapping[type[Message], Callable[[Any], Line | None]] = {
     CollectorStarted: _started,
+    KernelLogStatus: _status,
+    KernelMessagesMissed: _missed,
     MetricStatus: _status,
     HealthUpdated: _health,
     CollectorSinkDegraded: _degraded,
