@@ -27,6 +27,7 @@ TESTED_ELSEWHERE = {
     "daemon/health_collectord/replay/app.py": "as a process: tests/process/test_replay.py",
     "daemon/health_wire/requests.py": "with its client: tests/health_wire/test_client.py",
     "daemon/health_wire/updates.py": "with its client: tests/health_wire/test_client.py",
+    "daemon/health_collectord/interfaces/child.py": "tests/interfaces/test_reading.py",
     "webui/build_hook.py": "runs in every build of the wheel",
     "webui/bundle.py": "tests/packaging/test_bundle.py",
     "webui/health_webui/pages/render.py": "whole pages: tests/webui/test_app.py",

@@ -19,6 +19,7 @@ from health_collectord.interfaces.access import Gate, KeyFiles
 from health_collectord.interfaces.memory import Ceiling
 from health_collectord.interfaces.operations import Operations
 from health_collectord.interfaces.publisher import EventPublisher
+from health_collectord.interfaces.reading import RecordReading
 from health_collectord.interfaces.sockets import asks_for_keys, finish, warn_of_plaintext
 from health_collectord.interfaces.state import StateEndpoint
 from health_collectord.interfaces.watch import Watch
@@ -66,8 +67,11 @@ class Collector:
         self.epoch = os.urandom(16).hex()
         store, clock = SnapshotStore(), WakeOnceClock()
         self._sinks = _sinks(config)
+        reading = None
         if config.record.enabled:
-            self._sinks += (self._recorder(store, clock),)
+            recorder = self._recorder(store, clock)
+            self._sinks += (recorder,)
+            reading = RecordReading(*_record(config), settle=recorder.settle)
         self.runtime = runtime = CollectorRuntime(
             clock=clock, state=store, sinks=self._sinks, deadline=config.shutdown_seconds
         )
@@ -97,11 +101,12 @@ class Collector:
             store=runtime.store,
             history=history,
             entries=tuple((m.entry, m.describe()) for m in enabled),
+            recorded=reading is not None,
         )
         ceiling = Ceiling()
         self.state = StateEndpoint(
             self._context, config.state, self._operations, allow_remote=allow_remote, gate=gate,
-            ceiling=ceiling, shut_out=self.publisher.shut_out,
+            ceiling=ceiling, shut_out=self.publisher.shut_out, reading=reading,
         )  # fmt: skip
         self._watch = Watch(self.publisher, self.state, ceiling)
         runtime.interfaces.register(self.publisher)
@@ -152,7 +157,7 @@ class Collector:
     def _recorder(self, store: SnapshotStore, clock: ClockProtocol) -> JsonlSink:
         """The record: text, black box, and what becomes of ended segments."""
         config = self.config
-        folder, box = config.data_dir / "history", config.data_dir / "black-box"
+        (folder, _), box = _record(config), config.data_dir / "black-box"
         checkpoints = Checkpoints(
             store,
             clock,
@@ -253,6 +258,11 @@ def _sinks(config: Config) -> tuple[QueuedSink, ...]:
     if config.console:
         sinks.append(ConsoleSink())
     return tuple(sinks)
+
+
+def _record(config: Config) -> tuple[Path, Path]:
+    """The record's folder, and its index."""
+    return config.data_dir / "history", config.data_dir / "index"
 
 
 def _services(

@@ -104,6 +104,12 @@ def _snapshot(body: dict[str, Any]) -> None:
         _refuse("a snapshot whose 'state' is not an object")
 
 
+def _state_at(body: dict[str, Any]) -> None:
+    _snapshot(body)
+    if type(body.get("whole")) is not bool:
+        _refuse("a state of then without 'whole'")
+
+
 def _history(body: dict[str, Any]) -> None:
     series = body.get("series")
     if not isinstance(series, dict) or len(series) > protocol.MAX_SERIES:
@@ -168,6 +174,7 @@ _ANSWERS: dict[str, Callable[[dict[str, Any]], None]] = {
     "history": _history,
     "describe": _describe,
     "ping": _ping,
+    "state_at": _state_at,
 }
 
 

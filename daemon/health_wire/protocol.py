@@ -22,7 +22,7 @@ TOO_LARGE = "too_large"
 BUSY = "busy"
 INTERNAL = "internal"
 
-OPS = ("ping", "snapshot", "get", "describe", "history", "health")
+OPS = ("ping", "snapshot", "get", "describe", "history", "health", "state_at")
 
 
 class ProtocolError(Exception):

@@ -19,6 +19,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "snapshot": {"state": {}},
     "history": {"series": {}, "resolution_seconds": None},
     "describe": CATALOGUE,
+    "state_at": {"state": {}, "whole": True},
 }
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -123,6 +124,7 @@ COLUMNS = {"t": [1, 2], "min": [1, None], "avg": [1, None], "max": [1.5, None]}
         ("ping", {"ok": False, "error": 3, "message": ""}), ("ping", {"host": None}),
         ("ping", {"time": ""}), ("ping", {"version": 3}), ("ping", {"uptime_seconds": "1"}),
         ("snapshot", {"state": []}), ("snapshot", {"state": nested(17)}), ("snapshot", {"seq": -1}),
+        ("state_at", {"state": None}), ("state_at", {"whole": 1}), ("state_at", {"epoch": None}),
         ("history", {"series": []}), ("history", {"series": "x"}),
         ("history", {"series": {"a": 1}}),
         ("history", {"series": {"a": {}}}), ("history", {"series": {"a": COLUMNS | {"t": [1]}}}),

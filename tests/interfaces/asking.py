@@ -12,7 +12,7 @@ from tests.doubles import START, Context, ManualClock, sequenced
 T0 = START.timestamp()
 
 
-def operations() -> Operations:
+def operations(*, recorded: bool = False) -> Operations:
     """After five samples, a second apart, of 0 to 4 percent, and the status ok."""
     clock = ManualClock()
     store = SnapshotStore()
@@ -34,4 +34,5 @@ def operations() -> Operations:
         store=store,
         history=history,
         entries=((entry, entry.describe()),),
+        recorded=recorded,
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from health_collectord.interfaces.operations import Operations
+from health_collectord.interfaces.questions import Question
 from health_wire import protocol
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -29,14 +30,24 @@ def ops() -> Operations:
     return operations()
 
 
-def strictly(frame: bytes) -> dict[str, Any]:
+def strictly(frame: bytes | Question) -> dict[str, Any]:
+    assert isinstance(frame, bytes)
     reply = json.loads(frame.decode(), parse_constant=pytest.fail)
     assert isinstance(reply, dict)
     return reply
 
 
 def ask(ops: Operations, op: Any, /, **members: Any) -> dict[str, Any]:
-    return strictly(ops.answer([json.dumps({"op": op, **members}).encode()]))
+    reply = ops.answer([json.dumps({"op": op, **members}).encode()])
+    assert isinstance(reply, bytes)
+    return strictly(reply)
+
+
+def question(op: str, /, **members: Any) -> Question:
+    """What the record is asked, where there is one."""
+    found = operations(recorded=True).answer([json.dumps({"op": op, **members}).encode()])
+    assert isinstance(found, Question)
+    return found
 
 
 def refused(reply: dict[str, Any]) -> str:
@@ -118,6 +129,26 @@ def test_history_of_a_while(ops: Operations, members: dict[str, Any], values: li
     assert ask(ops, "history", series=[SERIES], **members)["series"][SERIES]["avg"] == values
 
 
+def test_a_moment_is_asked_of_the_record() -> None:
+    found = question("state_at", time="2026-01-01T12:00:03.5Z", id=5)
+    assert found.asked == {"op": "state_at", "time": round(T0 * 1000) + 3500}
+    assert (found.near, found.memory) == (False, None), "it is written by now"
+    body = b'{"epoch":"f","seq":3,"time":"then","whole":true,"state":{}}'
+    assert strictly(found.reply(body)) == {
+        "ok": True, "v": 1, "host": "pi", "id": 5,
+        "epoch": "f", "seq": 3, "time": "then", "whole": True, "state": {},
+    }  # fmt: skip
+    assert question("state_at", time=T0 + 55).near
+    assert question("state_at", time=-1e300).asked["time"] == 0
+    assert question("state_at", time=1e300).asked["time"] == 253402300799000
+
+
+def test_there_is_no_record_where_there_is_none() -> None:
+    replay = operations()
+    replay.mode = "replay"
+    assert "this is a replay" in refused(ask(replay, "state_at", time=T0))
+
+
 def test_a_request_may_say_its_version_and_of_two_members_the_last_counts(ops: Operations) -> None:
     assert ask(ops, "ping", v=1)["ok"] is True
     assert strictly(ops.answer([b'{"op":"nonsense","op":"ping","id":1,"id":2}']))["id"] == 2
@@ -137,7 +168,7 @@ def test_an_id_comes_back(ops: Operations, given_id: Any) -> None:
 @pytest.mark.parametrize(
     ("request_", "answer"),
     [
-        ({}, "bad_request: 'op' must be one of ping, snapshot, get, describe, history, health"),
+        ({}, "bad_request: 'op' must be one of ping, snapshot, get, describe, history"),
         ({"op": None}, "bad_request: 'op' must be one of"),
         ({"op": ["ping"]}, "bad_request: 'op' must be one of"),
         ({"op": "pong"}, "unknown_op: 'op' must be one of"),
@@ -163,6 +194,9 @@ def test_an_id_comes_back(ops: Operations, given_id: Any) -> None:
             {"op": "history", "series": SERIES, "start": 2, "end": 1},
             "bad_request: 'start' is after",
         ),
+        ({"op": "state_at"}, "bad_request: 'time' is missing"),
+        ({"op": "state_at", "time": True}, "bad_request: 'time' must be a time"),
+        ({"op": "state_at", "time": T0}, "not_found: there is no record here: record.enabled is"),
         ({"op": "ping", "v": 2}, "bad_request: 'v' must be 1"),
         ({"op": "ping", "v": True}, "bad_request: 'v' must be 1"),
         ({"op": "ping", "v": None}, "bad_request: 'v' must be 1"),
@@ -197,7 +231,7 @@ def test_what_is_no_request(ops: Operations, frames: list[bytes], answer: str) -
 
 def test_a_refusal_is_short_however_long_the_request(ops: Operations) -> None:
     frame = json.dumps({"op": "get", "path": "x" * 60_000}).encode()
-    assert len(ops.answer([frame])) < 1200
+    assert len(json.dumps(strictly(ops.answer([frame])))) < 1200
 
 
 JSON = st.recursive(

@@ -1,13 +1,14 @@
 """The state endpoint: answers whoever asks properly, and survives whoever does not."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import zmq
 from health_collectord.interfaces.limits import Allowances
 from health_collectord.interfaces.operations import Operations
+from health_collectord.interfaces.questions import Question
 from health_collectord.interfaces.state import StateEndpoint
 
 from tests.doubles import Context
@@ -152,3 +153,62 @@ def test_who_asks_too_much_is_told_so_and_others_are_answered(
     assert endpoint.busy == 1
     assert endpoint.answered == len(errors)
     assert endpoint.bytes > 0
+
+
+class Record:
+    """In place of the process that reads it."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Question, bytes, Callable[[bytes], None]]] = []
+        self.takes = True
+        self.stopped = False
+
+    def ask(self, question: Question, client: bytes, done: Callable[[bytes], None]) -> bool:
+        if self.takes:
+            self.asked.append((question, client, done))
+        return self.takes
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+MOMENT = b'{"op":"state_at","time":5,"id":9}'
+
+
+def test_what_the_record_is_asked_keeps_nobody_waiting(
+    context: zmq.Context[zmq.Socket[bytes]],
+) -> None:
+    record: Any = Record()
+    endpoint = StateEndpoint(
+        context, "tcp://127.0.0.1:0", operations(recorded=True), reading=record
+    )
+    endpoint.start(Context())
+    with connect(context, endpoint, zmq.DEALER) as peer, connect(context, endpoint, zmq.REQ) as req:
+        peer.send_multipart([b"", MOMENT])
+        peer.send_multipart([b"", PING])
+        assert "version" in json.loads(peer.recv_multipart()[1]), "which was asked later"
+        [(question, _, done)] = record.asked
+        assert endpoint.answered == 1
+        done(question.reply(b'{"epoch":"e","seq":1}'))
+        assert json.loads(peer.recv_multipart()[1]) == {
+            "ok": True, "v": 1, "host": "pi", "id": 9, "epoch": "e", "seq": 1,
+        }  # fmt: skip
+        wait_for(lambda: endpoint.answered == 2)
+        record.takes = False
+        req.send(MOMENT)
+        refused = json.loads(req.recv())
+        assert (refused["error"], refused["id"]) == ("busy", 9)
+        wait_for(lambda: endpoint.busy == 1)
+    wait_for(lambda: (done(b"{}"), endpoint.dropped)[1], "it is not noticed that the client left")
+    endpoint.stop(Context())
+    assert record.stopped
+    done(b"{}")  # does nothing: it is stopped
+
+
+def test_where_nothing_reads_the_record_it_is_busy(
+    context: zmq.Context[zmq.Socket[bytes]],
+) -> None:
+    endpoint = StateEndpoint(context, "tcp://127.0.0.1:0", operations(recorded=True))
+    endpoint.start(Context())
+    assert ask(context, endpoint, MOMENT)["error"] == "busy"
+    endpoint.stop(Context())

@@ -241,3 +241,20 @@ def test_nothing_is_lost_or_doubled_while_there_is_room(steps: list[str]) -> Non
                 expected.append(evt.record)
         sink.error = None
     assert sink.lines == expected
+
+
+def test_what_waits_is_written_when_somebody_wants_to_read_it() -> None:
+    sink = TestedSink()
+    sink.pause = 60.0
+    with started(sink):
+        assert sink.settle(0.0), "nothing waits"
+        feed(sink, 1, 3)
+        assert sink.settle(10.0)
+        assert numbers(sink) == [1, 2, 3]
+        sink.go_on.clear()
+        feed(sink, 4, 4)
+        assert not sink.settle(0.01)
+        sink.error = OSError(28, "No space left on device")
+        sink.go_on.set()
+        wait_for(lambda: sink._failing)
+        assert not sink.settle(60.0), "it is not waited for"

@@ -3,8 +3,7 @@
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bussdcc.clock import ClockProtocol
@@ -14,6 +13,15 @@ from health_wire.protocol import BAD_REQUEST, NOT_FOUND, ProtocolError
 from health_collectord.catalogue import Entry
 from health_collectord.events import format_time
 from health_collectord.history.series import BUCKET_SECONDS, COARSE_SECONDS, FINE_SECONDS
+from health_collectord.interfaces.questions import (
+    NEAR_SECONDS,
+    Question,
+    is_id,
+    milliseconds_of,
+    only,
+    refusal,
+    time_of,
+)
 from health_collectord.processes.history import HistoryProcess
 from health_collectord.runtime.store import SnapshotStore
 
@@ -28,6 +36,7 @@ class Operations:
     Attributes:
         mode: ``live`` or ``replay``.
         entries: each metric with its description, as `describe` gives it; replaced by a reload.
+        recorded: whether there is a record to ask.
     """
 
     host: str
@@ -38,10 +47,15 @@ class Operations:
     history: HistoryProcess
     entries: tuple[tuple[Entry, dict[str, Any]], ...]
     mode: str = "live"
+    recorded: bool = False
     _encoded: tuple[int, bytes] = (-1, b"")  # the state after an event, for who asks next
 
-    def answer(self, frames: list[bytes]) -> bytes:
-        """The reply to a request's frames; never raises for what a client sent."""
+    def answer(self, frames: list[bytes]) -> bytes | Question:
+        """The reply to a request's frames; never raises for what a client sent.
+
+        Returns:
+            A question where it takes the record to answer.
+        """
         request: dict[str, Any] = {}
         try:
             if len(frames) != 1:
@@ -61,16 +75,23 @@ class Operations:
                 "time": format_time(self.clock.now_utc()),
             }
             if request.get("op") == "snapshot":
-                _only(request)
+                only(request)
                 return self._snapshot(_echo(request, head), seq, state)
-            return protocol.encode(_echo(request, head | self._perform(request, state)))
+            head = _echo(request, head)
+            found = self._perform(request, state)
+            if isinstance(found, Question):
+                kept = {name: value for name, value in head.items() if name not in found.says}
+                return replace(found, head=kept)
+            return protocol.encode(head | found)
         except ProtocolError as error:
-            return _refusal(request, error.error, str(error))
+            return refusal(request, error.error, str(error))
         except Exception:  # noqa: BLE001 a request must not end the endpoint
             _log.exception("a request could not be answered")
-            return _refusal({}, protocol.INTERNAL, "the collector's log says more")
+            return refusal({}, protocol.INTERNAL, "the collector's log says more")
 
-    def _perform(self, request: dict[str, Any], state: tree.FrozenDict) -> dict[str, Any]:
+    def _perform(
+        self, request: dict[str, Any], state: tree.FrozenDict
+    ) -> dict[str, Any] | Question:
         op = request.get("op")
         perform = _OPS.get(op) if isinstance(op, str) else None
         if perform is None:
@@ -80,7 +101,7 @@ class Operations:
         return perform(self, request, state)
 
     def _ping(self, request: dict[str, Any], _: tree.FrozenDict) -> dict[str, Any]:
-        _only(request)
+        only(request)
         uptime = round(self.clock.uptime(), 3)
         return {"version": self.version, "uptime_seconds": uptime, "mode": self.mode}
 
@@ -92,7 +113,7 @@ class Operations:
         return b'%b,"state":%b}' % (protocol.encode(head)[:-1], encoded[1])
 
     def _get(self, request: dict[str, Any], state: tree.FrozenDict) -> dict[str, Any]:
-        _only(request, "path")
+        only(request, "path")
         path = request.get("path")
         if not isinstance(path, str):
             raise ProtocolError(BAD_REQUEST, "'path' must be text such as \"system.cpu.usage\"")
@@ -102,7 +123,7 @@ class Operations:
             raise ProtocolError(NOT_FOUND, f"there is nothing at {path!r}") from None
 
     def _describe(self, request: dict[str, Any], state: tree.FrozenDict) -> dict[str, Any]:
-        _only(request)
+        only(request)
         statuses = state.get("collector", tree.EMPTY).get("metrics", tree.EMPTY)
         return {
             "title": "System health",
@@ -117,7 +138,7 @@ class Operations:
         }
 
     def _history(self, request: dict[str, Any], _: tree.FrozenDict) -> dict[str, Any]:
-        _only(request, "series", "start", "end", "points")
+        only(request, "series", "start", "end", "points")
         names = request.get("series")
         names = [names] if isinstance(names, str) else names
         if not isinstance(names, list) or not all(isinstance(n, str) for n in names) or not names:
@@ -127,8 +148,8 @@ class Operations:
         points = request.get("points", protocol.DEFAULT_POINTS)
         if type(points) is not int or not 1 <= points <= protocol.MAX_POINTS:
             raise ProtocolError(BAD_REQUEST, f"'points' must be 1 to {protocol.MAX_POINTS}")
-        start = _time(request, "start")
-        end = _time(request, "end")
+        start = time_of(request, "start")
+        end = time_of(request, "end")
         if start is not None and end is not None and start > end:
             raise ProtocolError(BAD_REQUEST, "'start' is after 'end'")
         series, resolution = {}, None
@@ -142,8 +163,30 @@ class Operations:
                 resolution = max(resolution or 0.0, found.resolution)
         return {"resolution_seconds": resolution, "series": series}
 
+    def _state_at(self, request: dict[str, Any], _: tree.FrozenDict) -> Question:
+        only(request, "time")
+        time = milliseconds_of(request, "time")
+        return self._ask({"op": "state_at", "time": time}, time, says=("epoch", "seq", "time"))
+
+    def _ask(self, asked: dict[str, Any], newest: float, says: tuple[str, ...] = ()) -> Question:
+        """A question for the record's reader.
+
+        Args:
+            asked: what it is asked.
+            newest: the latest time that is asked about, in milliseconds since 1970.
+            says: the members of the reply's head that the reader says.
+        """
+        if not self.recorded:
+            raise ProtocolError(
+                NOT_FOUND,
+                "there is no record here: this is a replay" if self.mode == "replay"
+                else "there is no record here: record.enabled is false",
+            )  # fmt: skip
+        near = newest >= (self.clock.now_utc().timestamp() - NEAR_SECONDS) * 1000
+        return Question(asked=asked, near=near, says=says)
+
     def _health(self, request: dict[str, Any], state: tree.FrozenDict) -> dict[str, Any]:
-        _only(request)
+        only(request)
         return {"health": state.get("health", _UNKNOWN)}
 
 
@@ -156,59 +199,23 @@ _UNKNOWN = tree.freeze(
     }
 )
 
-_OPS: dict[str, Callable[[Operations, dict[str, Any], tree.FrozenDict], dict[str, Any]]] = {
+_Perform = Callable[[Operations, dict[str, Any], tree.FrozenDict], dict[str, Any] | Question]
+_OPS: dict[str, _Perform] = {
     "ping": Operations._ping,
     "snapshot": lambda _, __, state: {"state": state},  # see `answer`
     "get": Operations._get,
     "describe": Operations._describe,
     "history": Operations._history,
     "health": Operations._health,
+    "state_at": Operations._state_at,
 }
 assert tuple(_OPS) == protocol.OPS
-
-
-def _only(request: dict[str, Any], *members: str) -> None:
-    """A member that an op does not know is a misspelling: say so instead of ignoring it."""
-    unknown = request.keys() - {"op", "id", "v", *members}
-    if unknown:
-        takes = ", ".join(repr(m) for m in members) or "none"
-        raise ProtocolError(
-            BAD_REQUEST, f"{request['op']} does not take {sorted(unknown)[0]!r}; it takes {takes}"
-        )
-
-
-def _time(request: dict[str, Any], key: str) -> float | None:
-    value = request.get(key)
-    if value is None:
-        return None
-    try:
-        if isinstance(value, str):
-            parsed = datetime.fromisoformat(value)
-            return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
-    except (ValueError, OverflowError):
-        pass
-    raise ProtocolError(
-        BAD_REQUEST, f"'{key}' must be a time such as 2026-01-01T12:00:00Z, or seconds since 1970"
-    )
 
 
 def _echo(request: dict[str, Any], reply: dict[str, Any]) -> dict[str, Any]:
     """A request's id comes back, so that a client may have several under way."""
     if "id" in request:
-        if not _is_id(request["id"]):
+        if not is_id(request["id"]):
             raise ProtocolError(BAD_REQUEST, "'id' must be text or a finite number")
         reply["id"] = request["id"]
     return reply
-
-
-def _is_id(value: Any) -> bool:
-    return type(value) in (str, int) or (type(value) is float and math.isfinite(value))
-
-
-def _refusal(request: dict[str, Any], error: str, message: str) -> bytes:
-    reply = {"ok": False, "v": protocol.VERSION, "error": error, "message": message[:1000]}
-    if _is_id(request.get("id")):
-        reply["id"] = request["id"]
-    return protocol.encode(reply)

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -14,24 +15,22 @@ from health_collectord.interfaces.access import Gate
 from health_collectord.interfaces.limits import Allowances
 from health_collectord.interfaces.memory import Ceiling
 from health_collectord.interfaces.operations import Operations
+from health_collectord.interfaces.questions import Question
+from health_collectord.interfaces.reading import RecordReading
 from health_collectord.interfaces.sockets import LINGER_MILLISECONDS, bind, bind_again, endpoint_of
 from health_collectord.runtime.resources import give_back_memory
 from health_collectord.runtime.runtime import StartError
 
 _log = logging.getLogger(__name__)
-_STOP, _PROBE = b"stop", b"probe"
+_STOP, _PROBE, _ANSWER = b"stop", b"probe", b"answer"
 _TURN_SECONDS = 0.01
 _LOOK_MILLISECONDS = 500  # until a revoked client is shut out
 _DEAF = 4096
 _TAKE_SECONDS = 0.02  # for libzmq's thread to take a reply
 _FREE_SECONDS = 1.0  # for it to free what ended connections had
+_TOO_MUCH = "you ask for more than your share; ask again later, and for less"
 _BUSY = protocol.encode(
-    {
-        "ok": False,
-        "v": protocol.VERSION,
-        "error": protocol.BUSY,
-        "message": "you ask for more than your share; ask again later, and for less",
-    }
+    {"ok": False, "v": protocol.VERSION, "error": protocol.BUSY, "message": _TOO_MUCH}
 )
 
 
@@ -44,6 +43,7 @@ class StateEndpoint(Process):
     Args:
         ceiling: for the memory that clients take. When it is exceeded all are shut out, here and
             by what `shut_out` does elsewhere; nothing tells whose the memory is.
+        reading: answers what only the record can.
     """
 
     name = "state"
@@ -58,8 +58,12 @@ class StateEndpoint(Process):
         gate: Gate | None = None,
         ceiling: Ceiling | None = None,
         shut_out: Callable[[], None] = lambda: None,
+        reading: RecordReading | None = None,
     ) -> None:
         self._context = context
+        self._reading = reading
+        # What has been read meanwhile: by which socket it was asked, by whom, and the reply.
+        self._read: deque[tuple[zmq.Socket[bytes], bytes, bytes]] = deque()
         self._operations = operations
         self._ceiling = ceiling
         self._shut_out_elsewhere = shut_out
@@ -98,7 +102,10 @@ class StateEndpoint(Process):
             with self._control:
                 self._commands.send(_STOP)
             thread.join(2.0)
-            self._commands.close(linger=0)
+            with self._control:
+                self._commands.close(linger=0)
+            if self._reading is not None:
+                self._reading.stop()
 
     def probe(self) -> None:
         """Asks the thread for a sign of life: it raises `answered_probes`."""
@@ -122,9 +129,13 @@ class StateEndpoint(Process):
             while True:
                 waiting = dict(poller.poll(None if gate is None else _LOOK_MILLISECONDS))
                 if commands in waiting:
-                    if commands.recv() == _STOP:
+                    command = commands.recv()
+                    if command == _STOP:
                         return
-                    self.answered_probes += 1
+                    if command == _PROBE:
+                        self.answered_probes += 1
+                    else:
+                        self._hand_out(router)
                 if gate is not None:
                     if gate.socket in waiting:
                         gate.answer()
@@ -203,16 +214,21 @@ class StateEndpoint(Process):
         client, now, begun = self._client(frames), time.monotonic(), time.thread_time()
         waited = 0.0
         try:
+            reply: bytes | Question = _BUSY
             if peer not in self._deaf and self._allowances.left(client, now) > 0:
                 reply = self._operations.answer([frame.bytes for frame in frames[2:]])
+            if isinstance(reply, Question) and not self._hand_on(router, peer, client, reply):
+                reply = reply.refusal(protocol.BUSY, _TOO_MUCH)
+                self.busy += 1
+            elif reply is _BUSY:
+                self.busy += 1
+            elif not isinstance(reply, Question):
                 self.answered += 1
                 waited = _TAKE_SECONDS
-            else:
-                reply = _BUSY
-                self.busy += 1
-            waited = self._send(router, [peer, b"", reply], patience=waited)
-            self.bytes += len(reply)
-            self._deaf.discard(peer)
+            if not isinstance(reply, Question):
+                waited = self._send(router, [peer, b"", reply], patience=waited)
+                self.bytes += len(reply)
+                self._deaf.discard(peer)
         except zmq.Again:
             self.dropped += 1
             if len(self._deaf) >= _DEAF:  # most of them are gone
@@ -225,6 +241,32 @@ class StateEndpoint(Process):
             _log.exception("a request could not be answered")
             self.dropped += 1
         self._allowances.spend(client, now, time.thread_time() - begun + waited)
+
+    def _hand_on(
+        self, router: zmq.Socket[bytes], peer: bytes, client: bytes, question: Question
+    ) -> bool:
+        """Has the record asked; False where that asks too much."""
+
+        def done(reply: bytes) -> None:
+            self._read.append((router, peer, reply))
+            with self._control:
+                if self._thread is not None:
+                    self._commands.send(_ANSWER)
+
+        return self._reading is not None and self._reading.ask(question, client, done)
+
+    def _hand_out(self, router: zmq.Socket[bytes]) -> None:
+        """Sends what has been read; who has been shut out since gets nothing."""
+        while self._read:
+            asked, peer, reply = self._read.popleft()
+            try:
+                if asked is not router:
+                    raise zmq.Again
+                self._send(router, [peer, b"", reply], patience=0.0)
+                self.answered += 1
+                self.bytes += len(reply)
+            except zmq.ZMQError:  # it is gone, or reads nothing
+                self.dropped += 1
 
     def _send(self, router: zmq.Socket[bytes], frames: list[bytes], *, patience: float) -> float:
         """Sends a reply, and returns the seconds that it took until there was room for it.

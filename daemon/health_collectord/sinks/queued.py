@@ -52,6 +52,7 @@ class QueuedSink(EventSinkProtocol, ABC):
         self._limit = limit
         self._queue: deque[Record] = deque()
         self._wake = threading.Event()
+        self._settled = threading.Event()
         self._ending = False
         self._lost = 0
         self._failing = False
@@ -101,6 +102,15 @@ class QueuedSink(EventSinkProtocol, ABC):
         """Makes the writer look now; does not wait for it."""
         self._wake.set()
 
+    def settle(self, seconds: float) -> bool:
+        """Has all that came until now written; False where that takes longer, or fails."""
+        until = monotonic() + seconds
+        while self._queue and not self._failing and (left := until - monotonic()) > 0:
+            self._settled.clear()
+            self.flush()
+            self._settled.wait(left)
+        return not self._queue
+
     @property
     def alive(self) -> bool:
         """Whether the writer thread runs, as it should from start to stop."""
@@ -125,6 +135,8 @@ class QueuedSink(EventSinkProtocol, ABC):
             if self._queue and (not self._failing or ending or monotonic() >= retry_at):
                 self._write_all()
                 retry_at = monotonic() + _RETRY_SECONDS
+            if not self._queue:
+                self._settled.set()
             if ending:
                 self.close()
                 return
