@@ -13,11 +13,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.running import ROOT, Running, start_collector, start_webui, wait_for
 
 HERE = Path(__file__).parent
+expect.set_options(timeout=20_000)  # what is waited for comes in its time, on a busy machine too
 _ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",

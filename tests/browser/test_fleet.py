@@ -33,7 +33,7 @@ def names(page: Page) -> list[str]:
 
 
 def ready(page: Page) -> None:
-    expect(page.locator("h1")).to_contain_text("1 critical, 1 warning, 10 healthy", timeout=15_000)
+    expect(page.locator("h1")).to_contain_text("1 critical, 1 warning, 10 healthy")
     expect(page.locator("tbody tr .seen").first).to_have_text("now")
     # All of that is in the server's answer; the lines are drawn by the script.
     expect(page.locator(".spark path").first).to_have_attribute("d", re.compile("."))
@@ -107,19 +107,19 @@ def test_rows_are_themselves_and_move_only_when_nobody_is_at_them(
             }"""
         )
         last.send(signal.SIGSTOP)
-        expect(page.locator('tr[data-status="stale"] th')).to_have_text("node-12", timeout=15_000)
+        expect(page.locator('tr[data-status="stale"] th')).to_have_text("node-12")
         expect(page.locator("h1")).to_contain_text("1 stale")
         assert page.evaluate("window.moved") == [], "not under the pointer"
         assert names(page)[-1] == "node-12"
         page.evaluate("clearInterval(window.stirring)")
         page.mouse.move(5, 5)
-        expect(page.locator("tbody tr").nth(2).locator("th")).to_have_text("node-12", timeout=9000)
+        expect(page.locator("tbody tr").nth(2).locator("th")).to_have_text("node-12")
         rows = page.locator("tbody tr")
         assert rows.evaluate_all("all => all.every((row) => before.get(row.dataset.key) === row)")
         link = page.locator("tbody tr").last.get_by_role("link")
         link.focus()
         last.send(signal.SIGCONT)
-        expect(page.locator("tbody tr").last.locator("th")).to_have_text("node-12", timeout=15_000)
+        expect(page.locator("tbody tr").last.locator("th")).to_have_text("node-12")
         assert page.evaluate("document.activeElement.textContent") == "node-11", "focus stays"
 
 

@@ -39,9 +39,7 @@ def test_frames_are_not_kept_and_neither_are_elements(open_page: Open, tmp_path:
             }"""
         )
         page.goto(webui.url)
-        expect(page.locator("figure.chart:not([hidden]) canvas").first).to_be_visible(
-            timeout=15_000
-        )
+        expect(page.locator("figure.chart:not([hidden]) canvas").first).to_be_visible()
         devtools = page.context.new_cdp_session(page)
         devtools.send("Performance.enable")
 
