@@ -5,7 +5,6 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from datetime import time as clock_time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,20 +85,19 @@ def _run(config: configuration.Config, reread: Callable[[], configuration.Config
 
 
 def _replay(config: configuration.Config, options: dict[str, Any]) -> int:
+    from health_collectord.commands.times import TimeError, resolve
     from health_collectord.replay.app import Replay, beside_others  # who collects needs none of it
     from health_collectord.replay.recording import Recording, RecordingError
 
     _log_to_stderr()
     allow_open_files()
-    start = options["start"]
     try:
         recording = Recording([Path(path) for path in options["paths"]])
-        if isinstance(start, clock_time):
-            start = recording.last(start)
-    except RecordingError as error:
+        start, end = resolve(options["start"], options["end"], recording.span)
+    except (RecordingError, TimeError) as error:
         return command.fail(_PROGRAM, str(error))
     config = beside_others(config)
-    return _serve(Replay(config, recording, start=start, speed=options["speed"]))
+    return _serve(Replay(config, recording, start=start, end=end, speed=options["speed"]))
 
 
 def _serve(served: "Collector | Replay") -> int:

@@ -9,7 +9,7 @@ NOT_TYPED = (
     "pip install '.[",  # the wheel with an extra is, and all extras by `make run`
     "ssh -N",
     "curl",  # tests/webui/test_api.py
-    "sudo health-collectord history export",  # tests/commands/test_export.py
+    "sudo health-collectord history export",  # tests/process/test_record_commands.py
 )
 TYPED = (
     *("apt-get install --no-install-recommends", "git clone", "cd ", "make run", "make deb"),

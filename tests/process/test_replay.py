@@ -119,7 +119,7 @@ def test_requests_are_answered_from_the_recording(recording: Path, tmp_path: Pat
     [
         (["nowhere"], 1, "nowhere: No such file or directory"),
         (["tests/fixtures"], 1, "no recording (*.jsonl, *.events) below"),
-        (["x.jsonl", "--speed", "0"], 64, "no number from 0.5 to 1000"),
+        (["x.jsonl", "--speed", "0"], 64, "neither a number from 0.5 to 1000 nor max"),
         (["x.jsonl", "--from", "noon"], 64, "no time such as 2026-01-31T12:00"),
     ],
 )

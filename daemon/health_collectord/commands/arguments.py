@@ -90,11 +90,11 @@ def _add(commands: Commands, name: str, **words: Any) -> argparse.ArgumentParser
     )
 
 
-def _add_window(parser: argparse.ArgumentParser) -> None:
+def _add_window(parser: argparse.ArgumentParser, more: str = "") -> None:
     parser.add_argument(
         "--from", dest="start", type=_instant, default=None, metavar="TIME",
         help="begin there, such as 2026-01-31T12:00 (UTC unless it says otherwise) or 12:00 (the "
-        "last that was recorded)",
+        f"last that was recorded){', ' if more else ''}{more}",
     )  # fmt: skip
     parser.add_argument(
         "--to", dest="end", type=_instant, default=None, metavar="TIME",
@@ -110,20 +110,20 @@ def add_replay(commands: Commands) -> None:
         "endpoints as a collector, or, where one listens there, over free ones that it names. "
         "Where the recording jumps (the machine slept, its clock was set), the replay says so and "
         "goes on at once. It ends with the recording.",
+        epilog="Examples: health-collectord replay crash.zip --from 11:55 --speed 10; "
+        "health-collectord replay /var/lib/health-collectord/history --from 2026-01-31T12:00 "
+        "--to 2026-01-31T13:00 --speed max",
         allow_abbrev=False,
     )
     replay.add_argument(
         "paths", nargs="+", metavar="PATH",
-        help="a recorded file, or a directory such as DATA_DIR/history or a day in it",
+        help="a recorded file, a directory such as DATA_DIR/history or a day in it, or a capsule",
     )  # fmt: skip
-    replay.add_argument(
-        "--from", dest="start", type=_instant, metavar="TIME",
-        help="begin there, such as 2026-01-31T12:00 (UTC unless it says otherwise) or 12:00 (the "
-        "last that was recorded), with what was known by then",
-    )  # fmt: skip
+    _add_window(replay, "with what was known by then")
     replay.add_argument(
         "--speed", type=_speed, default=1.0, metavar="N",
-        help="recorded seconds in one second: 0.5 to 1000 (default: 1)",
+        help="recorded seconds in one second: 0.5 to 1000, or max: as fast as it goes; who listens "
+        "and cannot follow has gaps then (default: 1)",
     )  # fmt: skip
 
 
@@ -142,10 +142,12 @@ def _instant(text: str) -> datetime | clock_time:
 
 def _speed(text: str) -> float:
     # Slower, and those who listen would take the time between two heartbeats for silence.
+    if text == "max":
+        return math.inf
     try:
         speed = float(text)
     except ValueError:
         speed = math.nan
     if not 0.5 <= speed <= 1000:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0.5 to 1000")
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number from 0.5 to 1000 nor max")
     return speed

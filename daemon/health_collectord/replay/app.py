@@ -1,6 +1,7 @@
 """The composition of a replay: the collector's wire over a recording instead of a host."""
 
 import logging
+import math
 import os
 import socket
 from collections.abc import Callable
@@ -42,14 +43,21 @@ class Replay:
     Args:
         config: where to publish, for whom, and what the metrics are called.
         start: leaves out what was before, except for what was known by then.
-        speed: recorded seconds in one second.
+        end: leaves out what was from then on.
+        speed: recorded seconds in one second; infinite: as fast as it goes.
 
     Attributes:
         publisher, state: the interfaces; their endpoints are final once booted.
     """
 
     def __init__(
-        self, config: Config, recording: Recording, *, start: datetime | None, speed: float
+        self,
+        config: Config,
+        recording: Recording,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        speed: float = 1.0,
     ) -> None:
         store, clock = SnapshotStore(), ReplayClock()
         sinks = (LogSink(), ConsoleSink()) if config.console else (LogSink(),)
@@ -61,7 +69,11 @@ class Replay:
             deadline=config.shutdown_seconds,
         )
         metrics = tuple(m for m in config.metrics if m.enabled)
-        history = HistoryProcess(tuple((m.entry, m.interval) for m in metrics))
+        history = HistoryProcess(
+            tuple((m.entry, m.interval) for m in metrics),
+            # At that speed, most samples would be forgotten before anybody asks for one.
+            rests=math.isinf(speed),
+        )
         history.types = (Replayed,)
         runtime.processes.register(SystemProcess())
         runtime.processes.register(history)
@@ -86,7 +98,8 @@ class Replay:
         self._watch = Watch(self.publisher, self.state, ceiling)
         runtime.interfaces.register(self.publisher)
         runtime.interfaces.register(self.state)
-        known, events = recording.known_at(start) if start else ((), iter(recording))
+        paths = [m.entry.metric.state for m in metrics]
+        known, events = recording.between(start, end, paths)
 
         def ended() -> None:
             runtime.request_stop("the recording is over")

@@ -11,7 +11,7 @@ from bussdcc.message import Message
 from health_wire.tree import state_path
 
 from health_collectord.events import SequencedEvent, format_time
-from health_collectord.replay.recording import BOOTING, Recorded, Replayed
+from health_collectord.replay.recording import BOOTING, Recorded, RecordedEvent, Replayed
 from health_collectord.runtime.bus import OrderedBus
 from health_collectord.runtime.clock import WakeOnceClock
 
@@ -56,6 +56,15 @@ class ReplayBus(OrderedBus):
     What the runtime says of itself reaches only those who ask for its class by name: who watches
     for failures, and the log. With bussdcc's own replay it stands among the recorded events.
     """
+
+    def emit_all(self, events: Iterable[Event[Message]]) -> None:
+        """The same as `emit` for each, in less time."""
+        self._queue.extend(events)
+        self._combine()
+
+    @staticmethod
+    def sequence(event: Event[Message], seq: int) -> SequencedEvent:
+        return event.placed(seq) if isinstance(event, RecordedEvent) else SequencedEvent(event, seq)
 
     def _dispatch(self, event: Event[Message]) -> None:
         payload = event.payload
@@ -102,33 +111,49 @@ class Player(Service):
         self._ended = ended
         self._state: dict[str, None] = {}
         self._time: datetime | None = None
+        self._played: datetime | None = None  # the last event's
         self._due = 0.0
+        self._said: list[Event[Message]] = []  # what has yet to be emitted
+        self._over = False
 
     def tick(self, ctx: ContextProtocol) -> None:
         """Emits what is due, and sleeps until the next is."""
         for known in self._known:
-            self._play(ctx, known)
+            self._clock.recorded = known.time
+            self._play(known)
         self._known = ()
         self.interval = 0.0
+        self._gather(ctx)
+        said, self._said = self._said, []
+        bus = ctx.events
+        if isinstance(bus, ReplayBus):
+            bus.emit_all(said)
+        else:
+            for event in said:
+                bus.emit(event)
+        if self._over:
+            self.interval = _LONGEST_PAUSE
+            ended, self._ended = self._ended, lambda: None
+            ended()
+
+    def _gather(self, ctx: ContextProtocol) -> None:
+        """What is due, some of it at a time; when that is all, sets how long to sleep."""
         for _ in range(_MOST_IN_A_TURN):
             event = self._held or next(self._events, None)
             if event is None:
-                self._end()
+                self._over = True
                 return
-            if event is not self._held:
-                self._wait_for(ctx, event)
-            left = self._due - ctx.clock.monotonic()
-            if left > 0:
-                self._held = event
-                self.interval = left
-                return
-            self._held = None
-            self._play(ctx, event)
-
-    def _end(self) -> None:
-        self.interval = _LONGEST_PAUSE
-        ended, self._ended = self._ended, lambda: None
-        ended()
+            if event.time is not self._played:  # those of a tick share one
+                if event is not self._held:
+                    self._wait_for(ctx, event)
+                left = self._due - ctx.clock.monotonic()
+                if left > 0:
+                    self._held = event
+                    self.interval = left
+                    return
+                self._held = None
+                self._played = self._clock.recorded = event.time
+            self._play(event)
 
     def _wait_for(self, ctx: ContextProtocol, event: Event[Message]) -> None:
         """Moves `_due` to the moment of this event."""
@@ -146,20 +171,20 @@ class Player(Service):
         self._time = event.time
         self._due = ctx.clock.monotonic()
         self._clock.recorded = event.time
-        ctx.events.emit(Event(time=event.time, payload=jumped))
+        self._said.append(Event(time=event.time, payload=jumped))
 
-    def _play(self, ctx: ContextProtocol, event: Event[Message]) -> None:
-        self._clock.recorded = event.time
+    def _play(self, event: Event[Message]) -> None:
         payload = event.payload
         assert isinstance(payload, Recorded)
         name = payload.event_name
-        if name == BOOTING:
-            self._forget(ctx, event.time)
-        elif state_path(name) is not None:
-            self._state[name] = None
-        ctx.events.emit(event)
+        if name not in self._state:
+            if name == BOOTING:
+                self._forget(event.time)
+            elif state_path(name) is not None:
+                self._state[name] = None
+        self._said.append(event)
 
-    def _forget(self, ctx: ContextProtocol, time: datetime) -> None:
+    def _forget(self, time: datetime) -> None:
         for name in self._state:
-            ctx.events.emit(Event(time=time, payload=Recorded(name, None)))
+            self._said.append(Event(time=time, payload=Recorded(name, None)))
         self._state.clear()

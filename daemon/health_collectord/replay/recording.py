@@ -2,12 +2,14 @@
 
 import json
 import logging
+import math
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
-from itertools import chain
+from datetime import UTC, datetime
+from itertools import chain, islice, takewhile
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,20 +17,30 @@ from bussdcc.event import Event
 from bussdcc.io import EventSourceProtocol
 from bussdcc.message import Message
 from health_archive.checkpoints import NAME as CHECKPOINT
-from health_archive.columns import Damage
+from health_archive.checkpoints import Checkpoint, read_checkpoint
 from health_archive.recovery import NAME as RECOVERED
-from health_archive.segments import COLUMNS, TEXT, Segment
-from health_wire.tree import state_path
+from health_wire.tree import FrozenDict, state_path
 
+from health_collectord.events import SequencedEvent
+from health_collectord.replay.sources import RecordingError, Source, sources_of
+
+__all__ = ["BOOTING", "Recorded", "Recording", "RecordingError", "Replayed"]
+
+# As a collector writes its lines; others' are read as whatever JSON they are.
+_BEGIN = re.compile(
+    r'\{"time":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{12}Z)","name":"'
+    r'([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)","data":(?=[^ \t\r\n])'
+)
+_END = re.compile(r',"seq":[0-9]{1,18}\}\n?\Z')
+# An exponent of three digits, or so many digits, may be more than a number can be.
+_DIGITS = bytes.maketrans(b"123456789E", b"000000000e")
+_LARGE, _LONG = b"e000", b"0" * 200
 _NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
-_LONGEST_LINE = 1 << 20
 _MOST_COMPLAINTS = 5
+_MOST_TIMES = 1000
 BOOTING = "runtime.booting"
+STARTED = "collector.started"
 _log = logging.getLogger(__name__)
-
-
-class RecordingError(Exception):
-    """There is nothing to replay; the text says where and what was looked for."""
 
 
 class Replayed(Message):
@@ -46,6 +58,30 @@ class Recorded(Replayed):
         return self.data
 
 
+class RecordedEvent(SequencedEvent):
+    """An event of a line whose JSON need not be made again; it gets its place when it is played.
+
+    Args:
+        core: what is in the line before its own place, as every event has it.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, time: datetime, payload: Recorded, core: bytes) -> None:
+        _set(self, "time", time)
+        _set(self, "payload", payload)
+        _set(self, "name", payload.event_name)
+        _set(self, "data", payload.data)
+        _set(self, "core", core)
+
+    def placed(self, seq: int) -> SequencedEvent:
+        _set(self, "seq", seq)
+        return self
+
+
+_set = object.__setattr__
+
+
 class Recording(EventSourceProtocol):
     """Recorded events in the order in which they happened, as often as it is iterated.
 
@@ -53,73 +89,58 @@ class Recording(EventSourceProtocol):
     A line that is no record (the last before a power cut, for one) is left out, and said.
 
     Args:
-        paths: files, and directories of which all segments below are taken, be they text
-            (``*.jsonl``) or columns (``*.events``).
+        paths: as `sources_of` takes them: files, directories, capsules.
 
     Raises:
-        RecordingError: a path is not there, or has no such file below it.
+        RecordingError: a path is not there, or has nothing that was recorded.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self.files = tuple(chain.from_iterable(map(_files, paths)))
+        self.sources = sources_of(paths)
 
     def __iter__(self) -> Iterator[Event[Message]]:
-        return self._events(self.files)
-
-    def _events(self, files: Sequence[Path]) -> Iterator[Event[Message]]:
-        complaints = 0
-        for path in files:
-            for number, line in enumerate(_lines(path), 1):
-                try:
-                    event = _parse(line)
-                    if event is not None:
-                        yield event
-                except (ValueError, RecursionError) as error:
-                    complaints += 1
-                    if complaints <= _MOST_COMPLAINTS:
-                        _log.warning("%s, line %d is left out: %s", path, number, error)
-        if complaints > _MOST_COMPLAINTS:
-            _log.warning("%d lines were left out in all", complaints)
+        return _Reading().events(self.sources)
 
     def host(self) -> str | None:
         """Which host was recorded, as it first says so itself; None where it never does."""
-        for event in self:
-            match event.payload:
-                case Recorded("collector.started", {"host": str(host)}):
-                    return host
+        for number, source in enumerate(self.sources):
+            for event in _Reading().events((source,)):
+                match event.payload:
+                    case Recorded("collector.started", {"host": str(host)}):
+                        return host
+            if not number and (first := _checkpoint(source)) is not None:
+                match first.state:  # it began before all that is there
+                    case {"system": {"identity": {"hostname": str(host)}}}:
+                        return host
         return None
 
-    def last(self, moment: time) -> datetime:
-        """The last time that was recorded at that time of day, in UTC.
+    def span(self) -> tuple[datetime, datetime] | None:
+        """The times of the first and the last event; None where there is none."""
+        first = next(iter(self), None)
+        for source in reversed(self.sources):
+            last = deque(_Reading().events((source,)), maxlen=1)
+            if first is not None and last:
+                return first.time, last[0].time
+        return None
 
-        Raises:
-            RecordingError: there is none.
-        """
-        first, newest = next(iter(self), None), deque[Event[Message]](maxlen=1)
-        for path in reversed(self.files):
-            newest.extend(self._events((path,)))
-            if newest:
-                break
-        if first is None or not newest:
-            raise RecordingError("nothing was recorded")
-        found = datetime.combine(newest[0].time.date(), moment, UTC)
-        if found > newest[0].time:
-            found -= timedelta(days=1)
-        if found < first.time:
-            since = f"{first.time:%Y-%m-%d %H:%M}"
-            raise RecordingError(f"{moment:%H:%M} was not recorded: it begins at {since}")
-        return found
-
-    def known_at(self, start: datetime) -> tuple[list[Event[Message]], Iterator[Event[Message]]]:
-        """What was known by then, and what happened from then on.
+    def between(
+        self, start: datetime | None, end: datetime | None, paths: Sequence[str] = ()
+    ) -> tuple[list[Event[Message]], Iterator[Event[Message]]]:
+        """What was known by a time, and what happened from then on until another.
 
         The first is the newest event of each part of the state, since the collector's last start.
+
+        Args:
+            start, end: None where there is no such bound; what happened at the end is left out.
+            paths: the state paths that metrics have, to tell a checkpoint's parts by.
         """
-        known: dict[str, Event[Message]] = {}
-        events = iter(self)
+        if start is None:
+            return [], _until(iter(self), end)
+        sources, known = self._since(start, paths)
+        events = _Reading().events(sources)
         for event in events:
             if event.time >= start:
-                return list(known.values()), chain((event,), events)
+                return list(known.values()), _until(chain((event,), events), end)
             payload = event.payload
             assert isinstance(payload, Recorded)
             if payload.event_name == BOOTING:
@@ -129,55 +150,122 @@ class Recording(EventSourceProtocol):
                 known[payload.event_name] = event
         return list(known.values()), events
 
-
-def _files(path: Path) -> list[Path]:
-    try:
-        found = [path]
-        if path.is_dir():
-            columns, texts = path.rglob(f"*{COLUMNS}"), path.rglob(f"*{TEXT}")
-            # Of a segment in both forms the columns are read: they carry checksums.
-            found = sorted({f.with_suffix(""): f for f in (*texts, *columns)}.values())
-        for file in found:
-            file.open("rb").close()
-    except OSError as error:
-        raise RecordingError(f"{error.filename}: {error.strerror}") from None
-    if not found:
-        raise RecordingError(f"{path}: no recording (*{TEXT}, *{COLUMNS}) below this directory")
-    return found
+    def _since(
+        self, start: datetime, paths: Sequence[str]
+    ) -> tuple[Sequence[Source], dict[str, Event[Message]]]:
+        """The last sources that begin with all that was known before a time, and that."""
+        for number in range(len(self.sources) - 1, 0, -1):
+            begin = self.sources[number].begin
+            if begin is None or begin > start:
+                continue
+            found = _checkpoint(self.sources[number])
+            if found is not None:
+                return self.sources[number:], _parts(found, paths)
+        return self.sources, {}
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    try:
-        if path.suffix == COLUMNS:
-            for part in Segment(path.parent, path.stem).lines():
-                if isinstance(part, Damage):
-                    _log.warning("%s: %s (at byte %d)", path, part.reason, part.offset)
-                else:
-                    yield part
-            return
-        with path.open("rb") as file:
-            while line := file.readline(_LONGEST_LINE):
-                yield line
-    except OSError as error:  # it was there when the replay began
-        _log.warning("%s is left out from here on: %s", path, error.strerror)
+def _until(events: Iterator[Event[Message]], end: datetime | None) -> Iterator[Event[Message]]:
+    return events if end is None else takewhile(lambda event: event.time < end, events)
 
 
-def _parse(line: bytes) -> Event[Message] | None:
-    """The event of a line; None for what the record says of itself, which never was one."""
-    record = json.loads(line, parse_constant=_no_number)
-    match record:
-        case {"name": name} if name in (CHECKPOINT, RECOVERED) and "seq" not in record:
-            return None
-        case {"time": str(text), "name": str(name), "data": data} if _NAME.fullmatch(name):
-            return Event(time=_time(text), payload=Recorded(name, data))
-    raise ValueError("not an object with 'time', 'name' and 'data'")
+def _checkpoint(source: Source) -> Checkpoint | None:
+    """What a source begins with, if it is a checkpoint."""
+    for line in islice(source.lines(), 1):
+        with suppress(ValueError):
+            return read_checkpoint(line)
+    return None
 
 
-def _time(text: str) -> datetime:
-    found = datetime.fromisoformat(text)
-    if found.tzinfo is None:
-        raise ValueError(f"a time without its zone: {text}")
-    return found.astimezone(UTC)
+def _parts(found: Checkpoint, paths: Sequence[str]) -> dict[str, Event[Message]]:
+    """A checkpoint's state as the events that it could be of."""
+    time = datetime.fromtimestamp(found.time / 1000, UTC)
+    names = {path: f"{path}.updated" for path in paths} | {"system.identity": "system.identity"}
+    return {
+        name: Event(time=time, payload=Recorded(name, data))
+        for name, data in _named(found.state, "", names)
+    }
+
+
+def _named(node: FrozenDict, path: str, names: dict[str, str]) -> Iterator[tuple[str, Any]]:
+    """Metrics by their paths; of what is no metric, whatever has more in it than objects."""
+    for key, value in node.items():
+        at = f"{path}.{key}" if path else key
+        if at in names:
+            yield names[at], value
+        elif isinstance(value, dict) and all(isinstance(v, dict | None) for v in value.values()):
+            yield from _named(FrozenDict(value), at, names)
+        else:
+            yield f"{at}.updated", value
+
+
+class _Reading:
+    """Makes events of lines, and says which are none."""
+
+    def __init__(self) -> None:
+        self._complaints = 0
+        self._times: dict[str, datetime] = {}
+        decoder: Any = json.JSONDecoder(object_pairs_hook=FrozenDict, parse_constant=_no_number)
+        self._scan: Callable[[str, int], tuple[Any, int]] = decoder.scan_once
+
+    def events(self, sources: Sequence[Source]) -> Iterator[Event[Message]]:
+        for source in sources:
+            for number, line in enumerate(source.lines(), 1):
+                try:
+                    event = self._event(line)
+                    if event is not None:
+                        yield event
+                except (ValueError, RecursionError, StopIteration) as error:
+                    self._complain(source, number, error)
+        if self._complaints > _MOST_COMPLAINTS:
+            _log.warning("%d lines were left out in all", self._complaints)
+
+    def _complain(self, source: Source, number: int, error: Exception) -> None:
+        self._complaints += 1
+        if self._complaints <= _MOST_COMPLAINTS:
+            _log.warning("%s, line %d is left out: %s", source, number, error or "no JSON")
+
+    def _event(self, line: bytes) -> Event[Message] | None:
+        """The event of a line; None for what the record says of itself, which never was one."""
+        text = line.decode()
+        begin = _BEGIN.match(text)
+        if begin is not None and not _may_be_large(line):
+            data, end = self._scan(text, begin.end())
+            if _END.match(text, end):
+                core = line[1:end] if len(line) == len(text) else text[1:end].encode()
+                return RecordedEvent(self._time(begin[1]), Recorded(begin[2], data), core)
+        record = json.loads(
+            text, object_pairs_hook=FrozenDict, parse_constant=_no_number, parse_float=_finite
+        )
+        match record:
+            case {"name": name} if name in (CHECKPOINT, RECOVERED) and "seq" not in record:
+                return None
+            case {"time": str(time), "name": str(name), "data": data} if _NAME.fullmatch(name):
+                return Event(time=self._time(time), payload=Recorded(name, data))
+        raise ValueError("not an object with 'time', 'name' and 'data'")
+
+    def _time(self, text: str) -> datetime:
+        """The events of a tick share one."""
+        found = self._times.get(text)
+        if found is None:
+            if len(self._times) >= _MOST_TIMES:
+                self._times.clear()
+            found = datetime.fromisoformat(text)
+            if found.tzinfo is None:
+                raise ValueError(f"a time without its zone: {text}")
+            found = self._times[text] = found.astimezone(UTC)
+        return found
+
+
+def _may_be_large(line: bytes) -> bool:
+    digits = line.translate(_DIGITS, b"+")
+    return _LARGE in digits or _LONG in digits
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text:.20} is more than a number can be")
+    return number
 
 
 def _no_number(constant: str) -> NoReturn:

@@ -53,7 +53,12 @@ class OrderedBus(EventBusProtocol):
     Args:
         limit: how many events may wait. Beyond it, samples are dropped, counted, and the count
             is told in `collector.events.dropped`; life-cycle and error events are never dropped.
+
+    Attributes:
+        sequence: what makes an event and its number one.
     """
+
+    sequence: Callable[[Event[Message], int], SequencedEvent] = SequencedEvent
 
     def __init__(
         self,
@@ -152,7 +157,7 @@ class OrderedBus(EventBusProtocol):
     def _dispatch(self, event: Event[Message]) -> None:
         payload = event.payload
         try:
-            sequenced = SequencedEvent(event, self.seq + 1)
+            sequenced = self.sequence(event, self.seq + 1)
         except Exception:  # noqa: BLE001 whatever a message does when it is asked for its data
             _log.exception("an event that cannot be encoded was dropped: %r", payload)
             return
