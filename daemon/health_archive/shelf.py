@@ -68,6 +68,15 @@ class Shelf:
         """The oldest day of which there is anything."""
         return min(self._days, default=None) if self._days else None
 
+    @property
+    def free(self) -> int:
+        """Bytes that are free where the record is now.
+
+        Raises:
+            OSError: that cannot be told.
+        """
+        return self._free(self.folder)
+
     def look(self) -> None:
         """Takes in what has come: all at first, then what the newest two days have.
 
@@ -114,7 +123,7 @@ class Shelf:
             return "size"
         if segment.begin < (now - self.bounds.age) * 1000:
             return "age"
-        return "free" if self._free(self.folder) < self.bounds.free else None
+        return "free" if self.free < self.bounds.free else None
 
 
 def free_bytes(path: Path) -> int:

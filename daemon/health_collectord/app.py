@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import zmq
 from bussdcc.clock import ClockProtocol
@@ -37,9 +38,10 @@ from health_collectord.services.kernel import KernelService
 from health_collectord.services.sampling import MetricTask
 from health_collectord.services.self_report import SelfReport
 from health_collectord.services.system import SystemService
+from health_collectord.sinks.black_box import BlackBoxWriter
 from health_collectord.sinks.checkpoints import Checkpoints
 from health_collectord.sinks.console import ConsoleSink
-from health_collectord.sinks.jsonl import BlackBoxWriter, JsonlSink
+from health_collectord.sinks.jsonl import JsonlSink
 from health_collectord.sinks.keeper import RecordKeeper
 from health_collectord.sinks.log import LogSink
 from health_collectord.sinks.queued import QueuedSink
@@ -67,11 +69,12 @@ class Collector:
         self.epoch = os.urandom(16).hex()
         store, clock = SnapshotStore(), WakeOnceClock()
         self._sinks = _sinks(config)
+        self._record: JsonlSink | None = None
         reading = None
         if config.record.enabled:
-            recorder = self._recorder(store, clock)
-            self._sinks += (recorder,)
-            reading = RecordReading(*_record(config), settle=recorder.settle)
+            self._record = self._recorder(store, clock)
+            self._sinks += (self._record,)
+            reading = RecordReading(*_record(config), settle=self._record.settle)
         self.runtime = runtime = CollectorRuntime(
             clock=clock, state=store, sinks=self._sinks, deadline=config.shutdown_seconds
         )
@@ -201,7 +204,9 @@ class Collector:
             )
         )
 
-    def _counts(self) -> dict[str, int]:
+    def _counts(self) -> dict[str, Any]:
+        now, text_seconds = self.runtime.clock.now_utc(), self._started.record.text_seconds
+        recorder = self._record
         return {
             "queue_depth": self.runtime.bus.depth,
             "events": self.publisher.events,
@@ -212,6 +217,7 @@ class Collector:
             "busy": self.state.busy,
             "dropped": self.state.dropped,
             "refused": self._gate.refused,
+            "record": recorder.amounts(now, text_seconds) if recorder else None,
         }
 
     def _probe(self) -> int:

@@ -54,6 +54,7 @@ class CollectorSelf(Message):
     busy: int
     dropped: int
     refused: int
+    record: dict[str, Any] | None
 
     @property
     def event_name(self) -> str:

@@ -100,6 +100,18 @@ def test_what_is_not_ok_says_why() -> None:
     assert page[0] == "Unknown"
 
 
+def test_what_there_is_of_the_record() -> None:
+    state = told()["state"]
+    record = {"kept_bytes": 12_400_000, "kept_since": "2026-11-27"}
+    state["collector"]["self"] = {"record": record}
+    assert lines(state=state)[-1] == "Record: 11.8 MiB since 2026-11-27"
+    record |= {"written_bytes_per_day": 163_000_000, "full_on": "2027-10-03"}
+    assert lines(state=state)[-2:] == [
+        "Record: 11.8 MiB since 2026-11-27, 155 MiB written a day, nothing goes before",
+        "  2027-10-03",
+    ]
+
+
 def test_a_kernels_log_that_cannot_be_read_says_why() -> None:
     state = told()["state"]
     state["collector"]["kernel"] = {"status": "denied", "reason": "may not", "since": TIME}

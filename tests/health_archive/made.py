@@ -103,6 +103,11 @@ class MadeHost:
                 queue_depth=0, events=5 * second, events_bytes=1662 * second, subscribers=1,
                 requests=second // 60, reply_bytes=4000 * (second // 60), busy=0, dropped=0,
                 refused=0,
+                record={
+                    "written_bytes_per_day": 1_000_000 * self._random.randrange(270, 273),
+                    "kept_bytes": 190_000_000 + 19_000 * (second // 600),
+                    "kept_since": "2025-10-01", "full_on": "2026-11-05",
+                },
             )  # fmt: skip
 
     def _configured(self, entry: Entry) -> MetricConfig:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from health_collectord.messages import CollectorSelf
@@ -10,7 +11,7 @@ from health_collectord.services.self_report import SelfReport
 
 from tests.doubles import START
 
-COUNTS = {
+COUNTS: dict[str, Any] = {
     "queue_depth": 1,
     "events": 2,
     "events_bytes": 3,
@@ -20,6 +21,7 @@ COUNTS = {
     "busy": 7,
     "dropped": 8,
     "refused": 9,
+    "record": {"kept_bytes": 10},
 }
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from health_archive import list_segments, read_black_box, read_checkpoint
 from health_collectord.runtime.store import SnapshotStore
+from health_collectord.sinks.black_box import BlackBoxWriter
 from health_collectord.sinks.checkpoints import Checkpoints
-from health_collectord.sinks.jsonl import BlackBoxWriter, JsonlSink
+from health_collectord.sinks.jsonl import JsonlSink
 from health_collectord.sinks.queued import Record
 from hypothesis import given
 from hypothesis import strategies as st
@@ -325,10 +326,3 @@ def test_a_name_that_has_ended_as_columns_is_not_taken_again(tmp_path: Path) -> 
     write_all(sink, record(5))
     sink.close()
     assert names(tmp_path) == ["2026-01-01/12-00-05.events", "2026-01-01/12-00-06.jsonl"]
-
-
-def test_it_writes_and_syncs_more_often_while_the_machine_is_critical(tmp_path: Path) -> None:
-    writer = BlackBoxWriter(tmp_path / "box", "e" * 32, sync_seconds=10)
-    assert writer.pause(critical=True) == 2.0
-    assert writer.pause(critical=False) == 5.0
-    assert BlackBoxWriter(tmp_path / "box", "e", sync_seconds=1).pause(critical=False) == 1.0

@@ -57,6 +57,28 @@ def test_all_but_the_one_under_way_become_columns(tmp_path: Path) -> None:
     assert b"".join(part for part in ended.read() if isinstance(part, bytes)) == text(1, 50)
 
 
+def test_it_knows_what_there_is(tmp_path: Path) -> None:
+    folder = tmp_path / "history"
+    for name in ("2026-01-01/12-00-00", "2026-01-01/12-10-00", "2026-01-02/00-00-00"):
+        segment(folder, name, text(1, 50))
+    kept = keeper(folder)
+    kept.begun("2026-01-02/00-00-00")
+    assert kept.kept is None
+    kept.tidy()
+    found = kept.kept
+    assert found is not None
+    files = {path: path.stat().st_size for path in folder.glob("*/*")}
+    texts = sum(size for path, size in files.items() if path.suffix == ".jsonl")
+    assert (found.size, found.since) == (sum(files.values()), "2026-01-01")
+    assert (found.texts, found.age) == (texts, 1e12 / 86400)
+    assert found.ratio == pytest.approx((sum(files.values()) - texts) / (texts * 2 / 3))
+    assert 0 < found.room <= 10**9 - found.size
+    kept._text_seconds = 0
+    kept.tidy()
+    assert kept.kept is not None
+    assert (kept.kept.texts, kept.kept.ratio) == (texts // 3, found.ratio)
+
+
 def test_texts_go_when_their_time_is_over_and_their_columns_are_right(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -6,19 +6,27 @@ import subprocess
 from typing import Any
 
 import pytest
+from health_webui.words import for_script
 
 from tests.running import ROOT
 
 _SOURCES = ROOT / "webui/frontend/src"
 
 
-def run(module: str, names: str, steps: str, result: str) -> Any:
+# Before any module: the words that the page has in it.
+WORDS = f"""globalThis.document = {{
+    getElementById: (id) => id === "words" ? {{ textContent: {json.dumps(for_script())} }} : null
+}}"""
+
+
+def run(module: str, names: str, steps: str, result: str, before: str = "") -> Any:
     """The value of an expression after the steps; both may use these names of the module."""
     node = shutil.which("node")
     if node is None:
         pytest.skip("node runs the page's own module here")
     program = (
-        f"import {{ {names} }} from {json.dumps((_SOURCES / module).as_uri())};"
+        f"{before};"
+        f"const {{ {names} }} = await import({json.dumps((_SOURCES / module).as_uri())});"
         f"{steps};"
         f"console.log(JSON.stringify({result}));"
     )

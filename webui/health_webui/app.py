@@ -34,7 +34,7 @@ from health_webui.access import login
 from health_webui.access.gate import MAX_BODY, SESSION_COOKIE, Access, Gate, cookie
 from health_webui.connections.visitors import Visitors
 from health_webui.following.fleet import Fleet, Follower
-from health_webui.pages import problem, render
+from health_webui.pages import problem, record, render
 from health_webui.pages.assets import Assets
 from health_webui.pages.overview import Overview, counts, summary
 from health_webui.pages.plan import plan
@@ -139,6 +139,7 @@ def _host_page(fleet: Fleet, follower: Follower, *, root: str, many: bool = Fals
         else [],
         views=render.views(follower),
         plan=plan(catalogue) if catalogue else None,
+        record=record.line(state),
     )
 
 
@@ -198,11 +199,11 @@ class _Json:
             raise ValueError("nested too deeply") from None
 
 
-def _ours(record: logging.LogRecord) -> bool:
+def _ours(said: logging.LogRecord) -> bool:
     """Whether a logged error is worth a line: not if it is what a browser sent."""
-    if not record.exc_info:
+    if not said.exc_info:
         return False
-    frames = traceback.extract_tb(record.exc_info[2])
+    frames = traceback.extract_tb(said.exc_info[2])
     return any(frame.filename.startswith(_HERE) for frame in frames)
 
 

@@ -54,6 +54,7 @@ def draw(told: dict[str, Any], paper: Paper) -> None:
     _coverage(dict_of(health.get("checks")), paper)
     for metric in metrics:
         _metric(metric, state, now, {p.row for p in problems if p.metric is metric}, paper)
+    _record(dict_of(at(state, "collector.self.record")), paper)
     _kernel(dict_of(at(state, "collector.kernel")), paper)
 
 
@@ -117,6 +118,19 @@ def _coverage(checks: dict[str, Any], paper: Paper) -> None:
     apply_ = "does not apply" if away == 1 else "do not apply"
     rest = f"; {away:.0f} {apply_} here" if away else ""
     paper.line(f"{known:.0f} of {total:.0f} check{'' if total == 1 else 's'}{rest}")
+
+
+def _record(told: dict[str, Any], paper: Paper) -> None:
+    kept, since = number_of(told.get("kept_bytes")), text_of(told.get("kept_since"))
+    if kept is None or not since:
+        return
+    paper.line()
+    parts = [f": {format_number(kept, 'bytes')} since {since}"]
+    if (written := number_of(told.get("written_bytes_per_day"))) is not None:
+        parts.append(f"{format_number(written, 'bytes')} written a day")
+    if day := text_of(told.get("full_on")):
+        parts.append(f"nothing goes before {day}")
+    paper.wrapped(", ".join(parts), indent=2, first=Part("Record", "title"))
 
 
 def _kernel(told: dict[str, Any], paper: Paper) -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from bussdcc import Message
 
@@ -28,7 +29,7 @@ class SelfReport(Task):
 
     interval = 10.0
 
-    def __init__(self, counts: Callable[[], Mapping[str, int]], statm: Path = _STATM) -> None:
+    def __init__(self, counts: Callable[[], Mapping[str, Any]], statm: Path = _STATM) -> None:
         self._counts = counts
         self._statm = KernelFile(str(statm))
         self._page = os.sysconf("SC_PAGE_SIZE")

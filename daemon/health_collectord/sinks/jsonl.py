@@ -1,8 +1,6 @@
 """Events in files: ``DATA_DIR/history/YYYY-MM-DD/HH-MM-SS.jsonl``."""
 
 import errno
-import logging
-import math
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,16 +8,17 @@ from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from bussdcc import Event, Message
-from health_archive.black_box import BlackBox
 from health_archive.checkpoints import Checkpoint
 
 from health_collectord.events import SequencedEvent
+from health_collectord.sinks.amounts import amounts
+from health_collectord.sinks.black_box import BlackBoxWriter
 from health_collectord.sinks.keeper import RecordKeeper
 from health_collectord.sinks.queued import QueuedSink, Record, lines_of
 
-_log = logging.getLogger(__name__)
 _HEALTH = "health.updated"
 
 
@@ -49,7 +48,7 @@ class JsonlSink(QueuedSink):
         limit: int = 5000,
         *,
         checkpoint: Callable[[datetime], Checkpoint] | None = None,
-        black_box: "BlackBoxWriter | None" = None,
+        black_box: BlackBoxWriter | None = None,
         keeper: RecordKeeper | None = None,
     ) -> None:
         super().__init__(limit)
@@ -64,6 +63,18 @@ class JsonlSink(QueuedSink):
         self._fd = -1
         self._path = directory
         self._size = self._lines = 0
+        self._begun, self._written = monotonic(), 0
+
+    def amounts(self, now: datetime, text_seconds: float) -> dict[str, Any]:
+        """What `collector.self.updated` says of the record."""
+        return amounts(
+            self._keeper.kept if self._keeper is not None else None,
+            self._written,
+            self._black_box.written if self._black_box is not None else 0,
+            monotonic() - self._begun,
+            text_seconds,
+            now,
+        )
 
     def handle(self, evt: Event[Message]) -> None:
         assert isinstance(evt, SequencedEvent)
@@ -104,6 +115,7 @@ class JsonlSink(QueuedSink):
             self._take_back()
             raise OSError(error.errno, error.strerror, str(self._path)) from None
         self._size += size
+        self._written += size
         self._lines += len(lines) - callable(first)
         if self._black_box is not None:
             self._black_box.write(self._name, lines)
@@ -178,73 +190,3 @@ class JsonlSink(QueuedSink):
             with suppress(OSError):
                 self._close()
                 self._path.unlink()
-
-
-class BlackBoxWriter:
-    """Keeps a black box beside the record; what is wrong with it costs the record nothing.
-
-    Args:
-        path: the box's file.
-        epoch: of this start.
-        sync_seconds: how much a loss of power may cost; less while the machine is critical.
-    """
-
-    _AGAIN_SECONDS = 60.0
-    _CALM_SECONDS, _CRITICAL_SECONDS = 5.0, 2.0  # between two writes
-
-    def __init__(self, path: Path, epoch: str, sync_seconds: float = 10.0) -> None:
-        self._path = path
-        self._epoch = epoch
-        self._sync_seconds = self._every = sync_seconds
-        self._box: BlackBox | None = None
-        self._segment = ""
-        self._waiting: list[bytes] = []
-        self._again = self._synced = 0.0
-        self._told = False
-
-    def pause(self, *, critical: bool) -> float:
-        """Seconds between two writes from now on, each of them synced while it is critical."""
-        self._every = min(self._sync_seconds, self._CRITICAL_SECONDS if critical else math.inf)
-        return min(self._every, self._CALM_SECONDS)
-
-    def write(self, segment: str, lines: list[bytes]) -> None:
-        """Takes a segment's newest lines, and makes all that it has last where it is time.
-
-        What is written and not synced would be lost with the power all the same: it waits here.
-        """
-        if segment != self._segment:
-            self._flush()
-            self._segment = segment
-        self._waiting += lines
-        if monotonic() - self._synced >= self._every * 0.9:  # the writer's pauses are not exact
-            self._flush()
-
-    def close(self) -> None:
-        self._flush()
-        self._let_go()
-
-    def _flush(self) -> None:
-        now, lines, self._waiting = monotonic(), self._waiting, []
-        if not lines or (self._box is None and now < self._again):
-            return
-        self._synced = now
-        try:
-            if self._box is None:
-                self._box = BlackBox(self._path)
-            self._box.write(self._segment, self._epoch, lines)
-            self._box.sync()
-            self._told = False
-        except OSError as error:
-            self._fail(error, now)
-
-    def _let_go(self) -> None:
-        box, self._box = self._box, None
-        if box is not None:
-            box.close()
-
-    def _fail(self, error: OSError, now: float) -> None:
-        self._let_go()
-        self._again = now + self._AGAIN_SECONDS
-        if not self._told:
-            self._told = True
-            _log.warning("no black box: %s: %s", self._path, error.strerror or error)

@@ -23,6 +23,7 @@ from health_archive.segments import (
 from health_archive.shelf import Bounds, Removed, Shelf
 
 from health_collectord.messages import CollectorRecordRecovered, CollectorRecordRemoved
+from health_collectord.sinks.amounts import Kept
 
 _log = logging.getLogger(__name__)
 _LOOK_SECONDS = 600.0
@@ -43,6 +44,9 @@ class RecordKeeper:
         text_seconds: for how long an ended segment stays as text as well.
         bounds: how much is kept, as configured; the disk's size bounds it further.
         emit: tells what has been recovered, and what had to go.
+
+    Attributes:
+        kept: what there is, as it was last seen; None before that.
     """
 
     def __init__(
@@ -64,6 +68,8 @@ class RecordKeeper:
         self._failed: dict[str, str] = {}
         self._wake = threading.Event()
         self._ending = False
+        self._ratio: float | None = None
+        self.kept: Kept | None = None
         self._thread: threading.Thread | None = None
 
     def recover(self) -> None:
@@ -115,16 +121,32 @@ class RecordKeeper:
         except OSError as error:
             self._say("", f"{self._folder}: {error.strerror or error}")
             return
+        texts = of_them = columns = 0
         for segment in segments:
             if self._ending:
                 return
             if segment.text is not None and segment.name != self._current:
-                self._end(segment)
+                segment = self._end(segment)
+            if segment.text is not None:
+                texts += segment.text
+            if segment.text and segment.columns:
+                of_them, columns = of_them + segment.text, columns + segment.columns
+        if of_them:
+            self._ratio = columns / of_them
         self._failed = {k: v for k, v in self._failed.items() if any(s.name == k for s in segments)}
         # A year's files take a while to be listed: what is older than any text is done with.
         oldest = max(time() - self._text_seconds - 2 * _DAY, 0.0)
         self._since = f"{datetime.fromtimestamp(oldest, UTC):%Y-%m-%d}"
         self._trim()
+        self._look(texts)
+
+    def _look(self, texts: int) -> None:
+        shelf = self._shelf
+        if shelf is not None:
+            with suppress(OSError):
+                room = min(shelf.bounds.size - shelf.size, shelf.free - shelf.bounds.free)
+                age = shelf.bounds.age / _DAY
+                self.kept = Kept(shelf.size, shelf.first, room, age, texts, self._ratio)
 
     def _trim(self) -> None:
         """Removes what is beyond the bounds, the oldest first, and tells it once."""
@@ -146,16 +168,19 @@ class RecordKeeper:
                 )
             )
 
-    def _end(self, segment: Segment) -> None:
+    def _end(self, segment: Segment) -> Segment:
+        """As it is then."""
         try:
             if segment.columns is None:
                 segment = end_segment(segment)
+                self._ratio = (segment.columns or 0) / max(segment.text or 0, 1)
                 self._wake_later()
             if time() * 1000 - segment.begin > self._text_seconds * 1000:
-                remove_text(segment)
+                segment = remove_text(segment)
             self._failed.pop(segment.name, None)
         except (OSError, SegmentError) as error:
             self._say(segment.name, str(error))
+        return segment
 
     def _wake_later(self) -> None:
         if not self._ending:

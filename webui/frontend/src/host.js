@@ -4,6 +4,7 @@ import { Card } from "./cards.js";
 import { Skew } from "./clock.js";
 import { write } from "./elements.js";
 import { Problems } from "./problems.js";
+import { recordLine } from "./record.js";
 import { clock, dateAndClock, formatNumber } from "./units.js";
 import { coverage, judge, showVerdict } from "./verdict.js";
 import { words } from "./words.js";
@@ -67,6 +68,7 @@ export class Host {
       const status = at(state, `${STATUS_PATH}${name}`);
       if (status) card.tell(status);
     }
+    this.showRecord(state.collector?.self);
     this.showHealth();
   }
 
@@ -89,6 +91,8 @@ export class Host {
       this.showHealth();
     } else if (path.startsWith(STATUS_PATH)) {
       if (data) this.cards.get(path.slice(STATUS_PATH.length))?.tell(data);
+    } else if (path === "collector.self") {
+      this.showRecord(data);
     } else if (this.byState.has(path)) {
       this.byState.get(path)?.take(data);
       this.charts?.add(path, data, new Date(time) / 1000);
@@ -124,6 +128,13 @@ export class Host {
     place.hidden = !reason;
     if (reason) document.getElementById("charts").hidden = true;
     if (reason) write(place, words("charts.none", { reason }));
+  }
+
+  showRecord(told) {
+    const line = recordLine(told?.record);
+    const foot = document.getElementById("record");
+    foot.hidden = !line;
+    write(foot, line);
   }
 
   showHealth() {
