@@ -12,7 +12,9 @@ from health_collectord.reader import Reader
 from health_wire import tree
 from health_wire.protocol import ProtocolError
 
+from tests.health_archive.kept import DAY, FIRST, HOUR, Kept, days
 from tests.health_archive.test_checkpoints import BEGIN, EPOCH, checkpoint, event
+from tests.health_archive.test_history import LOAD, RX
 from tests.health_archive.test_moments import NAME, write
 from tests.running import as_nobody, environment
 
@@ -62,6 +64,92 @@ def test_a_record_that_may_not_be_read_is_said(reader: Reader, record: Path) -> 
     with as_nobody(record), pytest.raises(ProtocolError, match=r"read: .*Permission") as e:
         ask(reader, "state_at", time=BEGIN + 5001)
     assert e.value.error == "internal"
+
+
+@pytest.fixture
+def days_(tmp_path: Path) -> Iterator[tuple[Kept, Reader]]:
+    kept = days(tmp_path / "days", 3)
+    reader = Reader(kept.folder, tmp_path / "index")
+    yield kept, reader
+    reader.close()
+
+
+def figures(reader: Reader, *series: str, **members: Any) -> dict[str, Any]:
+    window = {"start": FIRST, "end": FIRST + 4 * DAY, "points": 1000, "known": [LOAD]}
+    return ask(reader, "history", series=list(series), **(window | members))
+
+
+def test_history(days_: tuple[Kept, Reader]) -> None:
+    kept, reader = days_
+    found = figures(reader, LOAD, RX)
+    assert list(found["series"]) == [LOAD, RX]
+    assert found["resolution_seconds"] == 60.0
+    for name, samples in ((LOAD, kept.load), (RX, kept.rows)):
+        columns = found["series"][name]
+        assert list(columns) == ["t", "min", "avg", "max"]
+        assert max(v for v in columns["max"] if v is not None) == max(v for _, v in samples)
+    hour = figures(reader, LOAD, end=FIRST + HOUR)
+    assert hour["resolution_seconds"] is None
+    assert hour["series"][LOAD]["avg"] == [v for t, v in kept.load if t <= FIRST + HOUR]
+
+
+def test_a_series_has_to_be_known_or_to_have_been(days_: tuple[Kept, Reader]) -> None:
+    _, reader = days_
+    empty = {"t": [], "min": [], "avg": [], "max": []}
+    assert figures(reader, LOAD, start=0, end=5)["series"] == {LOAD: empty}
+    with pytest.raises(ProtocolError, match=r"there is no series 'a\.b'") as error:
+        figures(reader, LOAD, "a.b")
+    assert error.value.error == "not_found"
+
+
+def test_more_than_a_reply_may_have_is_refused(
+    days_: tuple[Kept, Reader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("health_collectord.reader.MOST_REPLY", 1000)
+    with pytest.raises(ProtocolError, match="ask for a shorter window") as error:
+        figures(days_[1], LOAD, RX)
+    assert error.value.error == "too_large"
+
+
+def test_while_the_index_is_made_what_it_does_not_have_is_not_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = days(tmp_path / "days", 4, per_day=6)
+    reader = Reader(kept.folder, tmp_path / "index")
+    monkeypatch.setattr("health_collectord.reader._CATCH_UP_SECONDS", 0.0)
+    with pytest.raises(ProtocolError, match="24 segments are left; ask again later") as error:
+        figures(reader, LOAD)
+    assert error.value.error == "busy"
+    for _ in range(6):
+        assert reader.work()
+    assert figures(reader, LOAD, end=FIRST + DAY // 2)["series"][LOAD]["t"], "that is there"
+    with pytest.raises(ProtocolError, match="18 segments are left"):
+        figures(reader, LOAD)
+    while reader.work():
+        pass
+    assert figures(reader, LOAD)["series"][LOAD]["t"]
+    assert ask(reader, "index") == {}
+    kept.add(FIRST + 4 * DAY)
+    assert ask(reader, "index") == {"more": True}
+    assert reader.work()
+    assert not reader.work()
+    assert ask(reader, "index") == {}
+    reader.close()
+
+
+def test_an_index_that_cannot_be_used_is_said_with_the_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = days(tmp_path / "days", 1)
+    (tmp_path / "index").mkdir()
+    reader = Reader(kept.folder, tmp_path / "index")
+    for _ in range(2):
+        with pytest.raises(ProtocolError, match="history rebuild` makes the index anew") as error:
+            figures(reader, LOAD)
+        assert error.value.error == "internal"
+    reader.begin()
+    assert not reader.work()
+    assert capsys.readouterr().err == "", "it was an answer"
 
 
 @pytest.fixture

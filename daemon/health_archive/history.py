@@ -1,14 +1,13 @@
 """What figures were: any window, at most so many points, and true extremes at every zoom."""
 
-import json
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from itertools import pairwise
-from operator import mul
+from itertools import chain, compress, islice
+from operator import gt, lt
 from pathlib import Path
+from typing import Any
 
 from health_archive import minutes
 from health_archive.index import connect
@@ -16,39 +15,13 @@ from health_archive.minutes import HOUR, MINUTE, Rows, Stretches, joined, merged
 from health_archive.numbers import DamagedSegment
 from health_archive.segments import Segment, list_segments, segment_name
 from health_archive.series import Samples, read_contents, read_lines
+from health_archive.thinning import Points, Thinning
 
-_GAP = 3  # intervals without a figure are one
 _SAMPLES_UP_TO = 2 * HOUR  # longer windows are of minutes, and the longest of hours
 _MINUTES_UP_TO = 45 * 24 * HOUR
-_MOST_PENDING = 12  # segments; while an index is made anew, not all of a window is known
+MOST_PENDING = 12  # segments; while an index is made anew, not all of a window is known
 _DAY = 24 * HOUR
-
-
-@dataclass(slots=True)
-class Points:
-    """Columns of equal length.
-
-    Attributes:
-        t: in seconds since 1970, of a sample, or where the interval begins that a point covers.
-        low, mean, high: None where there is a gap.
-        resolution: the seconds that a point covers, or None where each is a sample.
-    """
-
-    t: list[float]
-    low: list[float | None]
-    mean: list[float | None]
-    high: list[float | None]
-    resolution: float | None
-
-    def add(
-        self, at: int, low: float | None = None, mean: float | None = None,
-        high: float | None = None,
-    ) -> None:  # fmt: skip
-        """A point at a time in milliseconds, with figures in thousandths."""
-        self.t.append(at / 1000)
-        self.low.append(None if low is None else low / 1000)
-        self.mean.append(None if mean is None else round(mean) / 1000)
-        self.high.append(None if high is None else high / 1000)
+_LAST_TIME = "max(json_extract(facts, '$.first_time'), json_extract(facts, '$.last_time'))"
 
 
 class History:
@@ -91,7 +64,7 @@ class History:
         Args:
             names: as ``system.load.load1``.
             start, end: in milliseconds since 1970; what happened at either is in it.
-            points: at most so many, 2 or more.
+            points: at most so many.
 
         Raises:
             OSError: a segment cannot be read.
@@ -100,29 +73,35 @@ class History:
         wanted = _Wanted(names)
         window = end - start
         unit = 1 if window <= _SAMPLES_UP_TO else MINUTE if window <= _MINUTES_UP_TO else HOUR
-        find = self._samples if unit == 1 else self._rows
-        rows = find(wanted, start, end, unit)
-        return {
-            name: _thinned(rows.get(name, Rows()), unit, start, end, max(points, 2))
-            for name in names
-        }
+        thinning = Thinning(unit, start, end, points)
+        if unit == 1:
+            found = {
+                name: thinning.of_samples(at, figures)
+                for name, at, figures in self._samples(wanted, start, end)
+            }
+        else:
+            rows = self._rows(wanted, start, end, unit)
+            found = {name: thinning.of_rows(each) for name, each in rows.items()}
+        none = thinning.of_rows(Rows())
+        return {name: found.get(name, none) for name in names}
 
-    def _samples(self, wanted: "_Wanted", start: int, end: int, _: int) -> dict[str, Rows]:
-        found: dict[str, list[tuple[int, int]]] = {}
+    def _samples(
+        self, wanted: "_Wanted", start: int, end: int
+    ) -> Iterator[tuple[str, list[int], list[int]]]:
+        """Each series' samples in the order of their times."""
+        found: dict[str, list[Samples]] = {}
         for segment in self._overlapping(start, end):
             for name, samples in _samples_of(segment, wanted):
-                inside = [
-                    (time, figure)
-                    for time, figure in zip(samples.times, samples.figures, strict=True)
-                    if figure is not None and start <= time <= end
-                ]
-                found.setdefault(name, []).extend(inside)
-        rows = {}
-        for name, those in found.items():
-            those.sort()
-            at, known = [t for t, _ in those], [f for _, f in those]
-            rows[name] = Rows(at, [1] * len(at), known, known, known)
-        return rows
+                found.setdefault(name, []).append(_known(samples))
+        orders: dict[tuple[int, ...], _Order] = {}
+        for name, parts in found.items():
+            times = [part.times for part in parts]
+            key = tuple(map(id, times))
+            order = orders.get(key)
+            if order is None:
+                order = orders[key] = _Order(times, start, end)
+            if order.at:
+                yield name, order.at, order.of([part.figures for part in parts])
 
     def _rows(self, wanted: "_Wanted", start: int, end: int, unit: int) -> dict[str, Rows]:
         first, last = start // unit, end // unit
@@ -154,25 +133,24 @@ class History:
 
     def _edges(self, wanted: "_Wanted", start: int, end: int) -> Iterator[tuple[str, Rows]]:
         span = (segment_name(start - _DAY), segment_name(end))
+        metrics = ", ".join("?" * len(wanted.metrics))
         for metric, blob in self._db.execute(
-            "SELECT metric, minutes FROM edges WHERE segment >= ? AND segment <= ?", span
+            "SELECT metric, minutes FROM edges WHERE segment >= ? AND segment <= ?"
+            f" AND metric IN ({metrics})",
+            (*span, *wanted.metrics),
         ):
-            series = wanted.metrics.get(metric)
-            if series is not None:
-                with suppress(DamagedSegment):
-                    for rest, rows in minutes.unpack(blob, series).items():
-                        yield f"{metric}.{rest}", rows
+            with suppress(DamagedSegment):
+                for rest, rows in minutes.unpack(blob, wanted.metrics[metric]).items():
+                    yield f"{metric}.{rest}", rows
 
     def _overlapping(self, start: int, end: int) -> list[Segment]:
         """Segments that may have something of a window, in the order of their names."""
         found = []
-        for name, facts in self._db.execute(
-            "SELECT name, facts FROM segments WHERE name >= ? AND name <= ? ORDER BY name",
+        for name, last in self._db.execute(
+            f"SELECT name, {_LAST_TIME} FROM segments WHERE name >= ? AND name <= ? ORDER BY name",
             (segment_name(start - _DAY), segment_name(end)),
         ):
-            known = json.loads(facts)
-            last = known["last_time"]
-            if last is None or max(last, known["first_time"]) >= start:
+            if last is None or last >= start:
                 found.append(Segment(self._folder, name))
         return found + self._pending(start, end)
 
@@ -182,7 +160,35 @@ class History:
         since = "" if newest is None else newest
         since = max(since, segment_name(start - _DAY))
         found = list_segments(self._folder, since[:10])
-        return [s for s in found if s.name > since and s.begin <= end][-_MOST_PENDING:]
+        return [s for s in found if s.name > since and s.begin <= end][-MOST_PENDING:]
+
+
+class _Order:
+    """Times as they follow each other, and those in a window: the same for many series."""
+
+    def __init__(self, times: list[Sequence[int]], start: int, end: int) -> None:
+        at = list(chain.from_iterable(times))
+        self._places: list[int] | None = None
+        if any(map(gt, at, islice(at, 1, None))):
+            self._places = sorted(range(len(at)), key=at.__getitem__)
+            at = [at[place] for place in self._places]
+        self._inside = slice(bisect_left(at, start), bisect_right(at, end))
+        self.at = at[self._inside]
+
+    def of(self, parts: list[Sequence[int | None]]) -> list[Any]:
+        """Figures in this order."""
+        figures = list(chain.from_iterable(parts))
+        if self._places is not None:
+            figures = [figures[place] for place in self._places]
+        return figures[self._inside]
+
+
+def _known(samples: Samples) -> Samples:
+    """Those that have a figure."""
+    if None not in samples.figures:
+        return samples
+    has = [figure is not None for figure in samples.figures]
+    return Samples(list(compress(samples.times, has)), list(compress(samples.figures, has)))
 
 
 class _Wanted:
@@ -244,46 +250,4 @@ def _together(parts: list[Rows]) -> Rows:
 
 
 def _ascends(at: list[int]) -> bool:
-    return all(a < b for a, b in pairwise(at))
-
-
-def _thinned(rows: Rows, unit: int, start: int, end: int, points: int) -> Points:
-    at = rows.at
-    step = _interval(at)
-    gap_from = _GAP * step
-    few = len(at) + sum([b - a >= gap_from for a, b in pairwise(at)]) <= points
-    width = 1 if few else _width(start // unit, end // unit, points)
-    if unit == 1 and width > 1:
-        width = _width(start // 1000, end // 1000, points) * 1000
-    result = Points([], [], [], [], None if unit == 1 and few else width * unit / 1000)
-    buckets = [a // width for a in at]
-    begins = [0, *(i for i, (a, b) in enumerate(pairwise(buckets), 1) if a != b)] if at else []
-    samples = unit == 1
-    for begin, finish in pairwise([*begins, len(at)]):
-        bucket = buckets[begin]
-        if begin and at[begin] - at[begin - 1] >= gap_from and bucket > buckets[begin - 1] + 1:
-            gap = at[begin - 1] + step if width == 1 else (buckets[begin - 1] + 1) * width
-            result.add(gap * unit)
-        means = rows.mean[begin:finish]
-        if samples:
-            mean = sum(means) / len(means)
-        else:
-            count = rows.count[begin:finish]
-            mean = sum(map(mul, means, count)) / sum(count)
-        low, high = min(rows.low[begin:finish]), max(rows.high[begin:finish])
-        result.add(bucket * width * unit, low, mean, high)
-    return result
-
-
-def _interval(at: list[int]) -> int:
-    """What lies between two rows, mostly."""
-    steps = sorted([b - a for a, b in pairwise(at)])
-    return max(steps[(len(steps) - 1) // 2], 1) if steps else 1
-
-
-def _width(first: int, last: int, points: int) -> int:
-    """How many become one, so that there are few enough, counted from 1970 on."""
-    width = -(-(last - first + 1) // points)
-    while last // width - first // width + 1 > points:
-        width += 1
-    return width
+    return all(map(lt, at, islice(at, 1, None)))

@@ -125,6 +125,22 @@ class Index:
                 self._take(name, content)
             yield name
 
+    def newest(self) -> str | None:
+        """The name of the newest segment that is in it."""
+        (name,) = self._db.execute("SELECT max(name) FROM segments").fetchone()
+        return None if name is None else str(name)
+
+    def behind(self) -> int:
+        """How many segments have ended since the newest one that is in it.
+
+        Raises:
+            OSError: the folder cannot be read.
+            sqlite3.Error: the index cannot be read.
+        """
+        newest = self.newest() or ""
+        found = list_segments(self.folder, newest[:10])
+        return sum(s.columns is not None and s.name > newest for s in found)
+
     def dump(self) -> Iterator[str]:
         """All that is in it, in an order that does not depend on how it came there."""
         for query in (

@@ -141,10 +141,10 @@ def unpack(blob: bytes, wanted: Collection[str] | None = None) -> dict[str, Rows
     reader = _reader(blob)
     found = {}
     for _ in range(reader.number()):
-        name = reader.text().encode("latin-1").decode("utf-8", "surrogatepass")
-        content = reader.text()
+        name = reader.bytes().decode("utf-8", "surrogatepass")
+        content = reader.bytes()
         if wanted is None or name in wanted:
-            each = Reader(content.encode("latin-1"))
+            each = Reader(content)
             found[name] = _read(each)()
             each.finish()
             if wanted is not None and len(found) == len(wanted):

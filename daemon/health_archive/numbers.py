@@ -129,12 +129,15 @@ class Reader:
     def signed(self) -> int:
         return _signed(self.number())
 
-    def text(self) -> str:
+    def bytes(self) -> bytes:
         size = self.number()
         if size > self._end - self._at:
             raise DamagedSegment("a text that is longer than its head")
         self._at += size
-        return self._bytes[self._at - size : self._at].decode("latin-1")
+        return self._bytes[self._at - size : self._at]
+
+    def text(self) -> str:
+        return self.bytes().decode("latin-1")
 
     def numbers(self, count: int) -> list[int]:
         return self.later(count).read()

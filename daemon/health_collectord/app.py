@@ -105,6 +105,7 @@ class Collector:
             history=history,
             entries=tuple((m.entry, m.describe()) for m in enabled),
             recorded=reading is not None,
+            recorded_before=reading is not None and _has_any(_record(config)[0]),
         )
         ceiling = Ceiling()
         self.state = StateEndpoint(
@@ -269,6 +270,16 @@ def _sinks(config: Config) -> tuple[QueuedSink, ...]:
 def _record(config: Config) -> tuple[Path, Path]:
     """The record's folder, and its index."""
     return config.data_dir / "history", config.data_dir / "index"
+
+
+def _has_any(folder: Path) -> bool:
+    """Whether there is anything in a folder, or that cannot be told."""
+    try:
+        return any(folder.iterdir())
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
 
 
 def _services(

@@ -6,25 +6,35 @@ line with ``+SIZE`` or, for an error, ``-SIZE``, and so many bytes of a JSON obj
 
 import os
 import resource
+import select
 import signal
+import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
+from health_archive.history import MOST_PENDING, History
+from health_archive.index import Index
 from health_archive.lines import time_text
 from health_archive.moments import NotRecorded, moment_of
+from health_archive.segments import segment_name
+from health_archive.thinning import Points
 from health_wire import protocol
 from health_wire.protocol import ProtocolError
 
+MOST_REPLY = 4 << 20
 _NICE = 10
 # With the collector and what its clients may take, it has to stay below the service's MemoryMax.
 _MOST_BYTES = 80 << 20
+_CATCH_UP_SECONDS = 1.0  # for the index, before a question that needs it is answered
+_AT_ONCE = 16  # series
 
 
 class Reader:
-    """Answers questions about a record.
+    """Answers questions about a record, and keeps its index up to date meanwhile.
 
     Args:
         folder, index: the record's folder, and the index's file.
@@ -32,7 +42,11 @@ class Reader:
 
     def __init__(self, folder: Path, index: Path) -> None:
         self._folder = folder
-        self._index = index
+        self._path = index
+        self._index: Index | None = None
+        self._history: History | None = None
+        self._steps: Iterator[str] | None = None
+        self._fault = ""
 
     def answer(self, asked: dict[str, Any]) -> bytes:
         """The members of a reply, as a JSON object.
@@ -41,15 +55,92 @@ class Reader:
             ProtocolError: there is no answer.
         """
         try:
-            return _OPS[asked["op"]](self, asked)
+            found = _OPS[asked["op"]](self, asked)
         except NotRecorded as error:
             raise ProtocolError(protocol.NOT_FOUND, str(error)) from None
         except MemoryError:
-            raise ProtocolError(protocol.TOO_LARGE, "more than can be read; ask for less") from None
+            raise _too_much() from None
         except OSError as error:
             raise ProtocolError(
                 protocol.INTERNAL, f"the record cannot be read: {error.filename}: {error.strerror}"
             ) from None
+        except sqlite3.Error as error:
+            self.close()
+            raise ProtocolError(protocol.INTERNAL, _of_index(self._path, error)) from None
+        if len(found) > MOST_REPLY:
+            raise _too_much()
+        return found
+
+    def close(self) -> None:
+        """Lets go of the index."""
+        for each in (self._history, self._index):
+            if each is not None:
+                each.close()
+        self._history = self._index = self._steps = None
+
+    def begin(self) -> None:
+        """Has the index brought up to date, by `work`."""
+        with suppress(OSError, sqlite3.Error):
+            self._steps = self._opened().update()
+
+    def work(self) -> bool:
+        """Takes the next segment into the index; False where there is nothing to do."""
+        try:
+            if self._steps is not None and next(self._steps, None) is not None:
+                return True
+        except (OSError, sqlite3.Error) as error:
+            self.close()
+            if self._fault != str(error):
+                self._fault = str(error)
+                print(_of_index(self._path, error), file=sys.stderr)
+        self._steps = None
+        return False
+
+    def _opened(self) -> Index:
+        if self._index is None:
+            self._index = Index(self._path, self._folder)
+        return self._index
+
+    def _asks_index(self, end: int) -> None:
+        """Makes sure that the index has what a question until a time needs.
+
+        Raises:
+            ProtocolError: it is being made.
+        """
+        index = self._opened()
+        until = monotonic() + _CATCH_UP_SECONDS
+        left = index.behind()
+        if left > MOST_PENDING:
+            self._steps = self._steps or index.update()
+            while monotonic() < until and self.work():
+                pass
+            index = self._opened()
+            left = index.behind()
+        if left > MOST_PENDING and segment_name(end) >= (index.newest() or ""):
+            raise ProtocolError(
+                protocol.BUSY,
+                f"the record's index is being made: {left} segments are left; ask again later",
+            )
+
+    def _figures(self, asked: dict[str, Any]) -> bytes:
+        names, start, end = asked["series"], asked["start"], asked["end"]
+        self._asks_index(end)
+        if self._history is None:
+            self._history = History(self._folder, self._path)
+        known, parts, resolution, size = set(asked["known"]), list[bytes](), 0.0, 0
+        for i in range(0, len(names), _AT_ONCE):
+            some = names[i : i + _AT_ONCE]
+            for name, points in self._history.query(some, start, end, asked["points"]).items():
+                if not points.t and name not in known:
+                    raise ProtocolError(protocol.NOT_FOUND, f"there is no series {name!r}")
+                resolution = max(resolution, points.resolution or 0.0)
+                parts.append(b"%b:%b" % (protocol.encode(name), _columns(points)))
+                size += len(parts[-1])
+                if size > MOST_REPLY:
+                    raise _too_much()
+        return b'{"resolution_seconds":%b,"series":{%b}}' % (
+            protocol.encode(resolution or None), b",".join(parts),
+        )  # fmt: skip
 
     def _state_at(self, asked: dict[str, Any]) -> bytes:
         moment = moment_of(self._folder, asked["time"])
@@ -67,20 +158,45 @@ class Reader:
             }
         )
 
-    def _update(self, _: dict[str, Any]) -> bytes:
-        return b"{}"
+    def _left(self, _: dict[str, Any]) -> bytes:
+        if self._steps is None and self._opened().behind():
+            self.begin()
+        return b"{}" if self._steps is None else b'{"more":true}'
+
+
+def _columns(points: Points) -> bytes:
+    return protocol.encode(
+        {"t": points.t, "min": points.low, "avg": points.mean, "max": points.high}
+    )
+
+
+def _too_much() -> ProtocolError:
+    return ProtocolError(
+        protocol.TOO_LARGE, "more than a reply may have; ask for a shorter window, or for less"
+    )
+
+
+def _of_index(path: Path, error: Exception) -> str:
+    return f"{path}: {error}; `health-collectord history rebuild` makes the index anew"
 
 
 _OPS: dict[str, Callable[[Reader, dict[str, Any]], bytes]] = {
     "state_at": Reader._state_at,
-    "index": Reader._update,
+    "history": Reader._figures,
+    "index": Reader._left,
 }
 
 
 def serve(reader: Reader) -> None:
     """Until nobody asks any more: the pipe's end is the collector's."""
     questions, answers = sys.stdin.buffer, sys.stdout.buffer
-    while line := questions.readline():
+    begun = False
+    while True:
+        while not select.select((questions,), (), (), 0)[0] and reader.work():
+            pass
+        line = questions.readline()
+        if not line:
+            return
         sign = b"+"
         try:
             body = reader.answer(protocol.decode_object(line))
@@ -89,6 +205,9 @@ def serve(reader: Reader) -> None:
         answers.write(b"%b%d\n" % (sign, len(body)))
         answers.write(body)
         answers.flush()
+        if not begun:  # whoever asks is served first
+            begun = True
+            reader.begin()
 
 
 def main() -> None:

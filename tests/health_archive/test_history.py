@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from health_archive.history import History, Points
+from health_archive.history import History
 from health_archive.index import Index
+from health_archive.thinning import Points
 
 from tests.health_archive.kept import DAY, FIRST, HOUR, Kept, Sample, days
 
@@ -51,7 +52,7 @@ WINDOWS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("points", [2, 7, 50, 1000])
+@pytest.mark.parametrize("points", [1, 2, 7, 50, 1000])
 @pytest.mark.parametrize(("start", "end"), WINDOWS)
 def test_extremes_and_means_are_those_of_the_samples(
     record: tuple[Kept, History], start: int, end: int, points: int

@@ -156,3 +156,16 @@ def test_a_damaged_segment_is_taken_with_its_damage(tmp_path: Path) -> None:
     (line,) = index.dump()
     assert "the file ends 3 bytes before its block does" in line
     index.close()
+
+
+def test_it_knows_how_far_it_is_behind(tmp_path: Path) -> None:
+    kept = days(tmp_path / "history", 2)
+    index = Index(tmp_path / "index", kept.folder)
+    assert (index.newest(), index.behind()) == (None, 8)
+    steps = index.update()
+    first = next(steps)
+    assert (index.newest(), index.behind()) == (first, 7)
+    list(steps)
+    kept.add(FIRST + 2 * DAY, end=False)
+    assert index.behind() == 0, "what is under way is not waited for"
+    index.close()

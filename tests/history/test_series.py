@@ -236,3 +236,16 @@ def test_nothing_is_no_points() -> None:
     assert ask(MetricHistory(1.0)) == Points([], [], [], [], None)
     assert ask(filled(10), start=BEGIN + 100).t == []
     assert ask(filled(10), end=BEGIN - 100).t == []
+
+
+def test_how_far_back_it_has_all() -> None:
+    history = filled(1000)
+    assert history.reaches(BEGIN - 5000, first=True), "there was nothing before"
+    assert not history.reaches(BEGIN - 1, first=False)
+    assert history.reaches(BEGIN, first=False)
+    long = filled(int(COARSE_SECONDS * 1.5))
+    begin = ask(long).t[0]
+    for first in (True, False):
+        assert long.reaches(begin, first=first)
+        assert not long.reaches(begin - 1, first=first)
+    assert not MetricHistory(1.0).reaches(BEGIN, first=False)

@@ -12,7 +12,7 @@ from tests.doubles import START, Context, ManualClock, sequenced
 T0 = START.timestamp()
 
 
-def operations(*, recorded: bool = False) -> Operations:
+def operations(*, recorded: bool = False, before: bool = False) -> Operations:
     """After five samples, a second apart, of 0 to 4 percent, and the status ok."""
     clock = ManualClock()
     store = SnapshotStore()
@@ -35,4 +35,5 @@ def operations(*, recorded: bool = False) -> Operations:
         history=history,
         entries=((entry, entry.describe()),),
         recorded=recorded,
+        recorded_before=before,
     )

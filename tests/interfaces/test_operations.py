@@ -143,6 +143,31 @@ def test_a_moment_is_asked_of_the_record() -> None:
     assert question("state_at", time=1e300).asked["time"] == 253402300799000
 
 
+@pytest.mark.parametrize("start", [T0, T0 + 3, None])
+def test_history_comes_from_memory_where_memory_has_it(start: float | None) -> None:
+    for ops in (operations(recorded=True), operations(recorded=True, before=True)):
+        assert ask(ops, "history", series=SERIES, start=start)["ok"] is True
+    assert ask(operations(recorded=True), "history", series=SERIES, start=5)["ok"] is True
+
+
+def test_and_from_the_record_where_it_has_not() -> None:
+    ops = operations(recorded=True, before=True)
+    found = ops.answer(
+        [json.dumps({"op": "history", "series": [SERIES] * 2, "start": T0 - 60}).encode()]
+    )
+    assert isinstance(found, Question)
+    assert found.asked == {
+        "op": "history", "series": [SERIES], "known": [SERIES], "points": 1000,
+        "start": round(T0 * 1000) - 60_000, "end": round(T0 * 1000) + 60_000,
+    }  # fmt: skip
+    assert found.near
+    remembered = strictly(found.from_memory())
+    assert remembered["series"][SERIES]["avg"] == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert HEAD.items() <= remembered.items()
+    other = question("history", series=[SERIES, "x.y"], start=5, end=T0)
+    assert (other.asked["known"], other.memory, other.near) == ([SERIES], None, False)
+
+
 def test_there_is_no_record_where_there_is_none() -> None:
     replay = operations()
     replay.mode = "replay"

@@ -2,8 +2,12 @@
 
 import json
 from pathlib import Path
+from time import time
 
-from tests.running import start_collector, wait_for
+from tests.health_archive.kept import DAY, Kept
+from tests.running import Running, start_collector, wait_for
+
+LOAD = "system.load.load1"
 
 
 def test_any_moment_is_as_the_snapshot_had_it(tmp_path: Path) -> None:
@@ -28,3 +32,41 @@ def test_any_moment_is_as_the_snapshot_had_it(tmp_path: Path) -> None:
                 same += 1
                 assert json.dumps(moment["state"]) == json.dumps(snapshot["state"])
         assert same > 50
+
+
+def made(folder: Path, count: int) -> Kept:
+    """A record of so many days until today."""
+    kept = Kept(folder)
+    today = round(time()) * 1000 // DAY * DAY
+    for day in range(count, 0, -1):
+        for i in range(4):
+            kept.add(today - day * DAY + i * DAY // 4)
+    return kept
+
+
+def test_history_goes_on_before_this_start(tmp_path: Path) -> None:
+    kept = made(tmp_path / "data/history", 3)
+    with start_collector(tmp_path, "--interval", "0.2") as collector:
+        now = time()
+        wait_for(lambda: history(collector, now)["t"], "no sample yet")
+        found = history(collector, kept.load[0][0] / 1000)
+        then = [
+            value
+            for at, value in zip(found["t"], found["max"], strict=True)
+            if value is not None and at is not None and at <= kept.load[-1][0] / 1000
+        ]
+        assert max(then) == max(value for _, value in kept.load)
+        assert found["t"][-1] > now - 600, "what is being recorded belongs to it"
+        gaps = [t for t, value in zip(found["t"], found["avg"], strict=True) if value is None]
+        assert len(gaps) >= 11, "nothing was recorded between its segments"
+        recent = history(collector, now - 600)
+        assert recent["t"][-1] > now - 5, "nor is that of a moment ago left out"
+        error = collector.request("history", series="system.no.thing", start=now - 86400)
+        assert error["error"] == "not_found"
+
+
+def history(collector: Running, start: float) -> dict[str, list[float | None]]:
+    reply = collector.request("history", series=LOAD, start=start)
+    assert reply["ok"], reply
+    columns: dict[str, list[float | None]] = reply["series"][LOAD]
+    return columns

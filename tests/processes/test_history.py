@@ -64,3 +64,15 @@ def test_there_is_no_other_series(history: HistoryProcess, series: str) -> None:
     feed(history, sample(1.0, a=1.0))
     with pytest.raises(KeyError):
         ask(history, series)
+
+
+def test_which_series_there_are_and_how_far_back(history: HistoryProcess) -> None:
+    feed(history, sample(1.0))
+    name = "system.probe.used_percent"
+    assert history.has(name)
+    assert not history.has("system.probe.nothing")
+    assert history.reaches(name, T0, first=False)
+    assert not history.reaches(name, T0 - 60, first=False)
+    assert history.reaches(name, T0 - 60, first=True)
+    with pytest.raises(KeyError):
+        history.reaches("nothing", T0, first=True)

@@ -25,6 +25,7 @@ class _Columns:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.t = _doubles()
+        self.forgot = False
         self.columns: dict[str, array[float]] = {}
 
     def append(self, t: float, values: dict[str, float]) -> None:
@@ -43,6 +44,7 @@ class _Columns:
 
     def _trim(self, count: int) -> None:
         """Forgets the oldest, and the columns that have nothing left."""
+        self.forgot = True
         del self.t[:count]
         for name, column in list(self.columns.items()):
             del column[:count]
@@ -126,6 +128,18 @@ class MetricHistory:
     def names(self) -> set[str]:
         with self._lock:
             return {*self._fine.columns, *self._mean.columns}
+
+    def reaches(self, start: float, *, first: bool) -> bool:
+        """Whether it has all that there was from a time on.
+
+        Args:
+            first: whether there was nothing before its first sample.
+        """
+        with self._lock:
+            if first and not self._mean.forgot:
+                return True
+            oldest = self._mean.t[:1] or self._fine.t[:1]
+            return bool(oldest) and oldest[0] <= start
 
     def query(self, name: str, start: float | None, end: float, points: int) -> Points:
         """The series from `start` (None: from the first) to `end`, at most `points` points.

@@ -17,6 +17,7 @@ from health_collectord.interfaces.questions import (
     NEAR_SECONDS,
     Question,
     is_id,
+    milliseconds,
     milliseconds_of,
     only,
     refusal,
@@ -37,6 +38,7 @@ class Operations:
         mode: ``live`` or ``replay``.
         entries: each metric with its description, as `describe` gives it; replaced by a reload.
         recorded: whether there is a record to ask.
+        recorded_before: whether it may have anything from before this start.
     """
 
     host: str
@@ -48,6 +50,7 @@ class Operations:
     entries: tuple[tuple[Entry, dict[str, Any]], ...]
     mode: str = "live"
     recorded: bool = False
+    recorded_before: bool = False
     _encoded: tuple[int, bytes] = (-1, b"")  # the state after an event, for who asks next
 
     def answer(self, frames: list[bytes]) -> bytes | Question:
@@ -137,7 +140,7 @@ class Operations:
             ],
         }
 
-    def _history(self, request: dict[str, Any], _: tree.FrozenDict) -> dict[str, Any]:
+    def _history(self, request: dict[str, Any], _: tree.FrozenDict) -> dict[str, Any] | Question:
         only(request, "series", "start", "end", "points")
         names = request.get("series")
         names = [names] if isinstance(names, str) else names
@@ -145,6 +148,7 @@ class Operations:
             raise ProtocolError(BAD_REQUEST, "'series' must be a series' name or a list of them")
         if len(names) > protocol.MAX_SERIES:
             raise ProtocolError(BAD_REQUEST, f"at most {protocol.MAX_SERIES} series at a time")
+        names = list(dict.fromkeys(names))
         points = request.get("points", protocol.DEFAULT_POINTS)
         if type(points) is not int or not 1 <= points <= protocol.MAX_POINTS:
             raise ProtocolError(BAD_REQUEST, f"'points' must be 1 to {protocol.MAX_POINTS}")
@@ -152,10 +156,37 @@ class Operations:
         end = time_of(request, "end")
         if start is not None and end is not None and start > end:
             raise ProtocolError(BAD_REQUEST, "'start' is after 'end'")
+        last = math.inf if end is None else end
+
+        def memory() -> dict[str, Any]:
+            return self._remembered(names, start, last, points)
+
+        if start is None or not self.recorded or self._reaches(names, start):
+            return memory()
+        known = [name for name in names if self.history.has(name)]
+        until = max(min(last, self.clock.now_utc().timestamp()), start)
+        asked = {
+            "op": "history", "series": names, "known": known, "points": points,
+            "start": milliseconds(start), "end": milliseconds(until),
+        }  # fmt: skip
+        found = self._ask(asked, until)
+        return replace(found, memory=memory) if len(known) == len(names) else found
+
+    def _reaches(self, names: list[str], start: float) -> bool:
+        """Whether memory has all of these from then on."""
+        try:
+            first = not self.recorded_before
+            return all(self.history.reaches(name, start, first=first) for name in names)
+        except KeyError:
+            return False
+
+    def _remembered(
+        self, names: list[str], start: float | None, end: float, points: int
+    ) -> dict[str, Any]:
         series, resolution = {}, None
         for name in names:
             try:
-                found = self.history.query(name, start, math.inf if end is None else end, points)
+                found = self.history.query(name, start, end, points)
             except KeyError:
                 raise ProtocolError(NOT_FOUND, f"there is no series {name!r}") from None
             series[name] = found.as_json()
@@ -166,14 +197,16 @@ class Operations:
     def _state_at(self, request: dict[str, Any], _: tree.FrozenDict) -> Question:
         only(request, "time")
         time = milliseconds_of(request, "time")
-        return self._ask({"op": "state_at", "time": time}, time, says=("epoch", "seq", "time"))
+        return self._ask(
+            {"op": "state_at", "time": time}, time / 1000, says=("epoch", "seq", "time")
+        )
 
     def _ask(self, asked: dict[str, Any], newest: float, says: tuple[str, ...] = ()) -> Question:
         """A question for the record's reader.
 
         Args:
             asked: what it is asked.
-            newest: the latest time that is asked about, in milliseconds since 1970.
+            newest: the latest time that is asked about, in seconds since 1970.
             says: the members of the reply's head that the reader says.
         """
         if not self.recorded:
@@ -182,7 +215,7 @@ class Operations:
                 "there is no record here: this is a replay" if self.mode == "replay"
                 else "there is no record here: record.enabled is false",
             )  # fmt: skip
-        near = newest >= (self.clock.now_utc().timestamp() - NEAR_SECONDS) * 1000
+        near = newest >= self.clock.now_utc().timestamp() - NEAR_SECONDS
         return Question(asked=asked, near=near, says=says)
 
     def _health(self, request: dict[str, Any], state: tree.FrozenDict) -> dict[str, Any]:

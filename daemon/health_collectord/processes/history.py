@@ -50,12 +50,31 @@ class HistoryProcess(Process):
         Raises:
             KeyError: there is no such series.
         """
+        metric, name = self._find(series)
+        return metric.history.query(name, start, end, points)
+
+    def has(self, series: str) -> bool:
+        """Whether there is such a series."""
+        try:
+            return bool(self._find(series))
+        except KeyError:
+            return False
+
+    def reaches(self, series: str, start: float, *, first: bool) -> bool:
+        """Whether it has all that there was of a series from a time on, see `MetricHistory`.
+
+        Raises:
+            KeyError: there is no such series.
+        """
+        return self._find(series)[0].history.reaches(start, first=first)
+
+    def _find(self, series: str) -> tuple["_Series", str]:
         for state, metric in self._by_state.items():
             if series.startswith(state + "."):
                 name = series[len(state) + 1 :]
                 metric.take_in()
                 if name in metric.plain or name in metric.history.names():
-                    return metric.history.query(name, start, end, points)
+                    return metric, name
         raise KeyError(series)
 
 
