@@ -23,7 +23,7 @@ from tests.running import as_nobody, environment
 def record(tmp_path: Path) -> Path:
     folder = tmp_path / "history"
     state = tree.freeze({"a": {"ü": None}})
-    lines = [checkpoint(4, state).line(), event(5, "b.c.updated", [1, 2.5])]
+    lines = [checkpoint(4, state).line(), event(5, "b.c.updated", {"d": [1, 2.5]})]
     write(folder, NAME, lines, end=True)
     return folder
 
@@ -43,7 +43,7 @@ def test_state_at(reader: Reader) -> None:
     found = reader.answer({"op": "state_at", "time": BEGIN + 5001})
     assert found.decode() == (
         f'{{"epoch":"{EPOCH}","seq":5,"time":"2026-01-01T12:00:05.000Z","whole":true,'
-        '"state":{"a":{"ü":null},"b":{"c":[1,2.5]}}}'
+        '"state":{"a":{"ü":null},"b":{"c":{"d":[1,2.5]}}}}'
     )
 
 
@@ -135,6 +135,59 @@ def test_while_the_index_is_made_what_it_does_not_have_is_not_answered(
     assert not reader.work()
     assert ask(reader, "index") == {}
     reader.close()
+
+
+def page(reader: Reader, **members: Any) -> dict[str, Any]:
+    return ask(reader, "events", **({"names": [], "limit": 10, "cursor": None} | members))
+
+
+def test_events_by_time(reader: Reader) -> None:
+    found = page(reader, start=0, end=BEGIN * 2)
+    assert found == {
+        "events": [
+            {
+                "epoch": EPOCH, "seq": 5, "time": "2026-01-01T12:00:05.000Z",
+                "name": "b.c.updated", "data": {"d": [1, 2.5]},
+            }
+        ],
+        "cursor": None,
+    }  # fmt: skip
+
+
+def test_pages_follow_each_other_until_there_is_no_more(days_: tuple[Kept, Reader]) -> None:
+    kept, reader = days_
+    for window in (
+        {"start": 0, "end": FIRST * 2},
+        {"epoch": EPOCH, "first_seq": 1, "last_seq": 900},
+    ):
+        seqs: list[int] = []
+        cursor, pages = None, 0
+        while pages == 0 or cursor is not None:
+            found = page(reader, cursor=cursor, **window)
+            assert len(found["events"]) <= 10
+            seqs += [each["seq"] for each in found["events"]]
+            cursor, pages = found["cursor"], pages + 1
+        assert seqs == list(range(1, 2 * len(kept.load) + 1))
+
+
+def test_a_page_ends_before_it_is_too_large_or_takes_too_long(
+    days_: tuple[Kept, Reader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, reader = days_
+    window = {"start": 0, "end": FIRST * 2, "limit": 5000}
+    for limit, value in (("_MOST_EVENTS", 1000), ("_MOST_VALUES", 40), ("_EVENTS_SECONDS", -1)):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"health_collectord.reader.{limit}", value)
+            found = page(reader, **window)
+            assert 1 <= len(found["events"]) < 10
+            rest = page(reader, **(window | {"cursor": found["cursor"]}))
+            assert rest["events"][0]["seq"] == found["events"][-1]["seq"] + 1
+
+
+def test_a_start_of_which_there_is_nothing_is_not_found(days_: tuple[Kept, Reader]) -> None:
+    with pytest.raises(ProtocolError, match="nothing of that is recorded") as error:
+        page(days_[1], epoch="other", first_seq=1, last_seq=5)
+    assert error.value.error == "not_found"
 
 
 def test_an_index_that_cannot_be_used_is_said_with_the_remedy(

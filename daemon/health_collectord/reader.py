@@ -16,13 +16,15 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from health_archive.events import Found, Place, Wanted, events_by_seq, events_by_time
 from health_archive.history import MOST_PENDING, History
 from health_archive.index import Index
-from health_archive.lines import time_text
+from health_archive.lines import Record, time_text
 from health_archive.moments import NotRecorded, moment_of
 from health_archive.segments import segment_name
 from health_archive.thinning import Points
 from health_wire import protocol
+from health_wire.door import MAX_EVENT_BYTES
 from health_wire.protocol import ProtocolError
 
 MOST_REPLY = 4 << 20
@@ -31,6 +33,9 @@ _NICE = 10
 _MOST_BYTES = 80 << 20
 _CATCH_UP_SECONDS = 1.0  # for the index, before a question that needs it is answered
 _AT_ONCE = 16  # series
+_EVENTS_SECONDS = 2.0  # then a page of events ends, whatever has been found
+_MOST_EVENTS, _MOST_VALUES = 2 << 20, 90_000  # bytes, and values, of a page
+_ALWAYS = 1 << 62
 
 
 class Reader:
@@ -158,10 +163,64 @@ class Reader:
             }
         )
 
+    def _events(self, asked: dict[str, Any]) -> bytes:
+        until = monotonic() + _EVENTS_SECONDS
+        parts: list[bytes] = []
+        size = values = 0
+        place, after = asked["cursor"], None
+        if place is not None:
+            segment, _, lines = place.partition(":")
+            after = Place(segment, int(lines))
+        for found in self._recorded(asked, after):
+            if found.record is not None:
+                part = _event(found.epoch, found.record)
+                size, values = size + len(part), values + _values_of(part)
+                if parts and (size > _MOST_EVENTS or values > _MOST_VALUES):
+                    break
+                if len(part) <= MAX_EVENT_BYTES:
+                    parts.append(part)
+            place = f"{found.place.segment}:{found.place.lines}"
+            if len(parts) == asked["limit"] or monotonic() > until:
+                break
+        else:
+            place = None
+        return b'{"events":[%b],"cursor":%b}' % (b",".join(parts), protocol.encode(place))
+
+    def _recorded(self, asked: dict[str, Any], after: Place | None) -> Iterator[Found]:
+        names = tuple(asked["names"])
+        if "epoch" not in asked:
+            wanted = Wanted(names, asked["start"], asked["end"])
+            return events_by_time(self._folder, wanted, after)
+        self._asks_index(_ALWAYS)
+        wanted = Wanted(
+            names, epoch=asked["epoch"], first_seq=asked["first_seq"], last_seq=asked["last_seq"]
+        )
+        found = events_by_seq(self._folder, self._path, wanted, after)
+        if found is None:
+            raise ProtocolError(protocol.NOT_FOUND, "nothing of that is recorded (any more)")
+        return found
+
     def _left(self, _: dict[str, Any]) -> bytes:
         if self._steps is None and self._opened().behind():
             self.begin()
         return b"{}" if self._steps is None else b'{"more":true}'
+
+
+def _event(epoch: str | None, record: Record) -> bytes:
+    return protocol.encode(
+        {
+            "epoch": epoch,
+            "seq": record.seq,
+            "time": time_text(record.time),
+            "name": record.name,
+            "data": record.data,
+        }
+    )
+
+
+def _values_of(part: bytes) -> int:
+    """As a listener counts them, see `health_wire.door`."""
+    return part.count(b",") + part.count(b"[") + part.count(b"{")
 
 
 def _columns(points: Points) -> bytes:
@@ -183,6 +242,7 @@ def _of_index(path: Path, error: Exception) -> str:
 _OPS: dict[str, Callable[[Reader, dict[str, Any]], bytes]] = {
     "state_at": Reader._state_at,
     "history": Reader._figures,
+    "events": Reader._events,
     "index": Reader._left,
 }
 

@@ -20,6 +20,7 @@ MAX_EVENT_BYTES = 1024 * 1024
 MAX_REPLY_BYTES = 16 * 1024 * 1024
 MAX_VALUES = 100_000  # of an event or a reply: reading each takes a microsecond and some memory
 MAX_FIGURES = 4 * protocol.MAX_SERIES * protocol.MAX_POINTS  # of a history
+_MORE = {"history": MAX_FIGURES, "events": MAX_VALUES}  # the last event may have as many
 MAX_DEPTH = 16  # objects and lists within each other; also the parts of a path
 MAX_TEXT = 8192  # characters of a text, and of a member's name: a series' has a path in it
 MAX_NAME = 255  # of the name of a host, an epoch, an event
@@ -53,19 +54,14 @@ def event(frames: list[bytes]) -> Event:
     body = _object(frames[1], "an event", MAX_EVENT_BYTES, MAX_VALUES)
     if body.get("v") != protocol.VERSION or body["v"] is True:
         _refuse(f"an event that is not of version {protocol.VERSION}")
-    name = _name(body, "name")
-    if name.count(".") > MAX_DEPTH:
-        _refuse(f"a name of more than {MAX_DEPTH} parts")
-    data = body.get("data")
-    if data is not None and not isinstance(data, FrozenDict):
-        _refuse("an event whose 'data' is neither an object nor null")
+    name = _named(body)
     return Event(
         host=_name(body, "host"),
         epoch=_name(body, "epoch"),
         seq=_natural(body, "seq"),
         time=_time(body, "time"),
         name=name,
-        data=data,
+        data=body.get("data"),
         replay=body.get("replay") is True,
     )
 
@@ -80,8 +76,7 @@ def answer(op: str, frame: bytes, most: int = MAX_REPLY_BYTES) -> dict[str, Any]
         Violation: it is no reply to that request.
         ProtocolError: it is an error.
     """
-    values = MAX_FIGURES + MAX_VALUES if op == "history" else MAX_VALUES
-    body: dict[str, Any] = _object(frame, "a reply", most, values)
+    body: dict[str, Any] = _object(frame, "a reply", most, MAX_VALUES + _MORE.get(op, 0))
     if body.get("ok") is False:
         error, message = body.get("error"), body.get("message")
         if not isinstance(error, str) or not isinstance(message, str):
@@ -108,6 +103,33 @@ def _state_at(body: dict[str, Any]) -> None:
     _snapshot(body)
     if type(body.get("whole")) is not bool:
         _refuse("a state of then without 'whole'")
+
+
+def _events(body: dict[str, Any]) -> None:
+    events, cursor = body.get("events"), body.get("cursor")
+    if not isinstance(events, tuple) or len(events) > protocol.MAX_EVENTS:
+        _refuse("a page whose 'events' is not a list of as many as can be asked for")
+    if cursor is not None and not isinstance(cursor, str):
+        _refuse("a page whose 'cursor' is neither text nor null")
+    for each in events:
+        if not isinstance(each, dict):
+            _refuse("a recorded event that is not an object")
+        if each.get("epoch") is not None:
+            _name(each, "epoch")
+        _named(each)
+        _natural(each, "seq")
+        _time(each, "time")
+
+
+def _named(body: dict[str, Any]) -> str:
+    """The name of an event whose data are of the right kind."""
+    name = _name(body, "name")
+    if name.count(".") > MAX_DEPTH:
+        _refuse(f"a name of more than {MAX_DEPTH} parts")
+    data = body.get("data")
+    if data is not None and not isinstance(data, FrozenDict):
+        _refuse("an event whose 'data' is neither an object nor null")
+    return name
 
 
 def _history(body: dict[str, Any]) -> None:
@@ -175,6 +197,7 @@ _ANSWERS: dict[str, Callable[[dict[str, Any]], None]] = {
     "describe": _describe,
     "ping": _ping,
     "state_at": _state_at,
+    "events": _events,
 }
 
 

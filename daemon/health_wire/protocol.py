@@ -11,6 +11,8 @@ MAX_REQUEST_BYTES = 64 * 1024
 MAX_SERIES = 64
 MAX_POINTS = 5000
 DEFAULT_POINTS = 1000
+MAX_EVENTS = 5000
+DEFAULT_EVENTS = 1000
 
 HEARTBEAT = "collector.heartbeat"
 STALE_AFTER_SECONDS = 3.0
@@ -22,7 +24,7 @@ TOO_LARGE = "too_large"
 BUSY = "busy"
 INTERNAL = "internal"
 
-OPS = ("ping", "snapshot", "get", "describe", "history", "health", "state_at")
+OPS = ("ping", "snapshot", "get", "describe", "history", "health", "state_at", "events")
 
 
 class ProtocolError(Exception):

@@ -20,6 +20,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "history": {"series": {}, "resolution_seconds": None},
     "describe": CATALOGUE,
     "state_at": {"state": {}, "whole": True},
+    "events": {"events": [BODY], "cursor": None},
 }
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -107,6 +108,11 @@ def test_an_answer(op: str) -> None:
     assert answer(op, more=1)["seq"] == 7
 
 
+def test_a_recorded_event_need_not_say_which_start_it_is_of() -> None:
+    [found] = answer("events", events=[BODY | {"epoch": None}], cursor="x")["events"]
+    assert found["epoch"] is None
+
+
 def test_an_error_is_raised_as_the_collector_put_it() -> None:
     with pytest.raises(ProtocolError, match="not now") as raised:
         door.answer("ping", b'{"ok":false,"error":"busy","message":"not now"}')
@@ -125,6 +131,11 @@ COLUMNS = {"t": [1, 2], "min": [1, None], "avg": [1, None], "max": [1.5, None]}
         ("ping", {"time": ""}), ("ping", {"version": 3}), ("ping", {"uptime_seconds": "1"}),
         ("snapshot", {"state": []}), ("snapshot", {"state": nested(17)}), ("snapshot", {"seq": -1}),
         ("state_at", {"state": None}), ("state_at", {"whole": 1}), ("state_at", {"epoch": None}),
+        ("events", {"events": None}), ("events", {"events": [1]}), ("events", {"cursor": 5}),
+        ("events", {"events": [BODY | {"data": 5}]}), ("events", {"events": [BODY | {"seq": -1}]}),
+        ("events", {"events": [BODY | {"name": "a" + ".a" * 17}]}),
+        ("events", {"events": [BODY | {"epoch": ""}]}),
+        ("events", {"events": [BODY | {"time": "then"}]}), ("events", {"events": [BODY] * 5001}),
         ("history", {"series": []}), ("history", {"series": "x"}),
         ("history", {"series": {"a": 1}}),
         ("history", {"series": {"a": {}}}), ("history", {"series": {"a": COLUMNS | {"t": [1]}}}),

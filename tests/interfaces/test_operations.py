@@ -168,6 +168,18 @@ def test_and_from_the_record_where_it_has_not() -> None:
     assert (other.asked["known"], other.memory, other.near) == ([SERIES], None, False)
 
 
+def test_events_are_asked_of_the_record() -> None:
+    found = question("events", start=T0, names="health.")
+    assert found.asked == {
+        "op": "events", "names": ["health."], "limit": 1000, "cursor": None,
+        "start": round(T0 * 1000), "end": round(T0 * 1000) + 60_000,
+    }  # fmt: skip
+    assert found.near
+    assert not question("events", end=T0).near
+    assert question("events", epoch="e" * 32).near, "that is this start"
+    assert not question("events", epoch="f" * 32).near
+
+
 def test_there_is_no_record_where_there_is_none() -> None:
     replay = operations()
     replay.mode = "replay"

@@ -5,6 +5,7 @@ import json
 import pytest
 from health_collectord.interfaces.questions import (
     Question,
+    events_of,
     milliseconds,
     milliseconds_of,
     only,
@@ -60,3 +61,45 @@ def test_a_member_that_is_not_known_is_named() -> None:
     only({"op": "x", "id": 1, "v": 1, "a": 2}, "a", "b")
     with pytest.raises(ProtocolError, match="x does not take 'c'; it takes 'a', 'b'"):
         only({"op": "x", "c": 1}, "a", "b")
+
+
+def test_events_of_a_window() -> None:
+    assert events_of({"op": "events"}) == {
+        "names": [], "limit": 1000, "cursor": None, "start": 0, "end": 253402300799000,
+    }  # fmt: skip
+    cursor = "2026-01-01/12-00-00:61"
+    found = events_of({"start": 1, "end": 2, "names": ["a", "b"], "limit": 5, "cursor": cursor})
+    assert found == {
+        "names": ["a", "b"], "limit": 5, "cursor": cursor, "start": 1000, "end": 2000,
+    }  # fmt: skip
+
+
+def test_events_of_a_start() -> None:
+    found = events_of({"epoch": "e", "first_seq": 0, "last_seq": 9})
+    assert (found["epoch"], found["first_seq"], found["last_seq"]) == ("e", 0, 9)
+    found = events_of({"epoch": "e", "first_seq": None})
+    assert (found["first_seq"], found["last_seq"]) == (1, 2**53 - 1)
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        ({"start": 2, "end": 1}, "'start' is after 'end'"), ({"start": "x"}, "'start' must be"),
+        ({"names": 5}, "'names' must be"), ({"names": ["a", 1]}, "'names' must be"),
+        ({"names": ["a"] * 65}, "'names' must be"), ({"names": {"a": 1}}, "'names' must be"),
+        ({"limit": 0}, "'limit' must be 1 to 5000"), ({"limit": True}, "'limit' must be"),
+        ({"limit": 5001}, "'limit' must be"), ({"limit": 1.0}, "'limit' must be"),
+        ({"cursor": 5}, "'cursor' must be"), ({"cursor": "../../x:1"}, "'cursor' must be"),
+        ({"cursor": "2026-01-01/12-00-00:" + "9" * 16}, "'cursor' must be"),
+        ({"epoch": 5}, "'epoch' must be text"), ({"epoch": "e", "start": 1}, "take 'start'"),
+        ({"first_seq": 1}, "take 'first_seq'"),
+        ({"epoch": "e", "first_seq": -1}, "'first_seq' must be"),
+        ({"epoch": "e", "last_seq": 2**53}, "'last_seq' must be"),
+        ({"epoch": "e", "last_seq": 1.0}, "'last_seq' must be"),
+        ({"epoch": "e", "first_seq": 2, "last_seq": 1}, "'first_seq' is after"),
+    ],
+)  # fmt: skip
+def test_what_events_cannot_be_asked_for(members: dict[str, object], said: str) -> None:
+    with pytest.raises(ProtocolError, match=said) as error:
+        events_of({"op": "events", **members})
+    assert error.value.error == "bad_request"

@@ -272,21 +272,6 @@ def test_health(client: PlainClient) -> None:
         }  # fmt: skip
 
 
-def test_state_at(client: PlainClient) -> None:
-    snapshot = client.ask("snapshot")
-    reply = client.ask("state_at", time=snapshot["time"], id=1)
-    assert set(reply) == {"ok", "v", "host", "id", "epoch", "seq", "time", "whole", "state"}
-    assert (reply["host"], reply["id"], reply["whole"]) == (snapshot["host"], 1, True)
-    assert reply["epoch"] == snapshot["epoch"]
-    assert reply["seq"] >= snapshot["seq"]
-    assert reply["time"] <= snapshot["time"]
-    error, words = client.refused("state_at", time="2020-01-01T00:00:00Z")
-    assert error == "not_found"
-    assert words.startswith("the record begins at 2")
-    assert client.refused("state_at", time="2200-01-01T00:00:00Z")[0] == "not_found"
-    assert client.refused("state_at")[0] == "bad_request"
-
-
 @pytest.mark.parametrize(
     ("frame", "error"),
     [

@@ -16,6 +16,7 @@ from health_collectord.history.series import BUCKET_SECONDS, COARSE_SECONDS, FIN
 from health_collectord.interfaces.questions import (
     NEAR_SECONDS,
     Question,
+    events_of,
     is_id,
     milliseconds,
     milliseconds_of,
@@ -201,6 +202,15 @@ class Operations:
             {"op": "state_at", "time": time}, time / 1000, says=("epoch", "seq", "time")
         )
 
+    def _events(self, request: dict[str, Any], _: tree.FrozenDict) -> Question:
+        asked = {"op": "events", **events_of(request)}
+        if "epoch" in asked:
+            near = asked["epoch"] == self.epoch
+            return self._ask(asked, math.inf if near else 0.0)
+        now = self.clock.now_utc().timestamp()
+        asked["end"] = min(asked["end"], milliseconds(now))
+        return self._ask(asked, asked["end"] / 1000)
+
     def _ask(self, asked: dict[str, Any], newest: float, says: tuple[str, ...] = ()) -> Question:
         """A question for the record's reader.
 
@@ -241,6 +251,7 @@ _OPS: dict[str, _Perform] = {
     "history": Operations._history,
     "health": Operations._health,
     "state_at": Operations._state_at,
+    "events": Operations._events,
 }
 assert tuple(_OPS) == protocol.OPS
 

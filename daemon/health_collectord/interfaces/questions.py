@@ -1,6 +1,7 @@
 """What only the record can answer: what is asked, and how the reply is put together."""
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -99,6 +100,73 @@ def milliseconds(seconds: float) -> int:
 
 
 _LAST = 253402300799.0  # of the year 9999
+_CURSOR = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{2}-[0-9]{2}-[0-9]{2}:[0-9]{1,15}")
+_BY_TIME, _BY_SEQ = ("start", "end"), ("epoch", "first_seq", "last_seq")
+
+
+def window_of(request: dict[str, Any]) -> dict[str, int]:
+    """`start` and `end` in milliseconds since 1970: as far as there is anything, without them.
+
+    Raises:
+        ProtocolError: one is no time, or they are the wrong way round.
+    """
+    start, end = time_of(request, "start"), time_of(request, "end")
+    found = {
+        "start": milliseconds(0.0 if start is None else start),
+        "end": milliseconds(math.inf if end is None else end),
+    }
+    if found["start"] > found["end"]:
+        raise ProtocolError(BAD_REQUEST, "'start' is after 'end'")
+    return found
+
+
+def events_of(request: dict[str, Any]) -> dict[str, Any]:
+    """What `events` is asked: a window, or an epoch and places in it.
+
+    Raises:
+        ProtocolError: a member is not what it has to be.
+    """
+    by_seq = request.get("epoch") is not None
+    only(request, *(_BY_SEQ if by_seq else (*_BY_TIME, "epoch")), "names", "limit", "cursor")
+    names = request.get("names") or []
+    names = [names] if isinstance(names, str) else names
+    if (
+        not isinstance(names, list)
+        or len(names) > protocol.MAX_SERIES
+        or not all(isinstance(name, str) for name in names)
+    ):
+        raise ProtocolError(
+            BAD_REQUEST, f"'names' must be what names begin with, at most {protocol.MAX_SERIES}"
+        )
+    limit = request.get("limit", protocol.DEFAULT_EVENTS)
+    if type(limit) is not int or not 1 <= limit <= protocol.MAX_EVENTS:
+        raise ProtocolError(BAD_REQUEST, f"'limit' must be 1 to {protocol.MAX_EVENTS}")
+    cursor = request.get("cursor")
+    if cursor is not None and not (isinstance(cursor, str) and _CURSOR.fullmatch(cursor)):
+        raise ProtocolError(BAD_REQUEST, "'cursor' must be one that a reply had")
+    asked = {"names": names, "limit": limit, "cursor": cursor}
+    return asked | (_places_of(request) if by_seq else window_of(request))
+
+
+def _places_of(request: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(request["epoch"], str):
+        raise ProtocolError(BAD_REQUEST, "'epoch' must be text")
+    first, last = _place(request, "first_seq", 1), _place(request, "last_seq", _MOST_SEQ)
+    if first > last:
+        raise ProtocolError(BAD_REQUEST, "'first_seq' is after 'last_seq'")
+    return {"epoch": request["epoch"], "first_seq": first, "last_seq": last}
+
+
+def _place(request: dict[str, Any], key: str, default: int) -> int:
+    value = request.get(key)
+    if value is None:
+        return default
+    if type(value) is not int or not 0 <= value <= _MOST_SEQ:
+        raise ProtocolError(BAD_REQUEST, f"'{key}' must be a whole number, such as 1234")
+    return value
+
+
+_MOST_SEQ = 2**53 - 1
 
 
 def only(request: dict[str, Any], *members: str) -> None:

@@ -1,0 +1,68 @@
+"""PROTOCOL.md, "Questions of the record", with the client that shares no code with the project."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.process.test_protocol_document import PlainClient
+from tests.running import Running, start_collector
+
+
+@pytest.fixture(scope="module")
+def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("record")
+    with start_collector(folder, "--interval", "0.2", "--host-id", "pi ü") as collector:
+        yield collector
+
+
+@pytest.fixture
+def client(collector: Running) -> Iterator[PlainClient]:
+    client = PlainClient(collector)
+    yield client
+    client.close()
+
+
+def test_state_at(client: PlainClient) -> None:
+    snapshot = client.ask("snapshot")
+    reply = client.ask("state_at", time=snapshot["time"], id=1)
+    assert set(reply) == {"ok", "v", "host", "id", "epoch", "seq", "time", "whole", "state"}
+    assert (reply["host"], reply["id"], reply["whole"]) == (snapshot["host"], 1, True)
+    assert reply["epoch"] == snapshot["epoch"]
+    assert reply["seq"] >= snapshot["seq"]
+    assert reply["time"] <= snapshot["time"]
+    error, words = client.refused("state_at", time="2020-01-01T00:00:00Z")
+    assert error == "not_found"
+    assert words.startswith("the record begins at 2")
+    assert client.refused("state_at", time="2200-01-01T00:00:00Z")[0] == "not_found"
+    assert client.refused("state_at")[0] == "bad_request"
+
+
+def pages(client: PlainClient, **members: Any) -> Iterator[dict[str, Any]]:
+    cursor = None
+    while True:
+        page = client.ask("events", cursor=cursor, **members)
+        assert set(page) - {"events", "cursor"} == {"ok", "v", "host", "epoch", "seq", "time"}
+        assert len(page["events"]) <= members["limit"]
+        yield from page["events"]
+        cursor = page["cursor"]
+        if cursor is None:
+            return
+
+
+def test_recorded_events(client: PlainClient) -> None:
+    client.sub.subscribe(b"")
+    heard = [client.event() for _ in range(40)]
+    found = list(pages(client, start=heard[0]["time"], end=heard[-1]["time"], limit=7))
+    assert [list(each) for each in found] == [["epoch", "seq", "time", "name", "data"]] * len(found)
+    by_seq = {each["seq"]: each for each in found}
+    assert len(by_seq) == len(found)
+    for event in heard:
+        assert by_seq[event["seq"]] == {name: event[name] for name in by_seq[event["seq"]]}
+    wanted = {"epoch": heard[0]["epoch"], "first_seq": heard[0]["seq"], "limit": 5000}
+    same = list(pages(client, **wanted, last_seq=heard[-1]["seq"]))
+    assert same == [by_seq[event["seq"]] for event in heard]
+    beats = list(pages(client, **wanted, names=["collector.heartbeat"]))
+    assert {each["name"] for each in beats} <= {"collector.heartbeat"}
+    assert client.refused("events", epoch="0" * 32)[0] == "not_found"
+    assert client.refused("events", epoch=wanted["epoch"], start=0)[0] == "bad_request"
