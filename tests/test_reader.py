@@ -190,6 +190,54 @@ def test_a_start_of_which_there_is_nothing_is_not_found(days_: tuple[Kept, Reade
     assert error.value.error == "not_found"
 
 
+def test_coverage(days_: tuple[Kept, Reader]) -> None:
+    _, reader = days_
+    [epoch] = ask(reader, "coverage", start=FIRST, end=FIRST + DAY)["epochs"]
+    assert list(epoch) == [
+        "epoch", "boot_id", "first_time", "last_time", "shutdown", "present", "holes",
+    ]  # fmt: skip
+    assert (epoch["epoch"], epoch["boot_id"], epoch["shutdown"]) == (EPOCH, "b", False)
+    assert epoch["first_time"] == "2026-01-01T00:00:00.000Z"
+    assert epoch["present"][0][0] == 1
+    assert epoch["holes"] == []
+
+
+def test_marks(tmp_path: Path) -> None:
+    folder = tmp_path / "marked"
+    write(folder, NAME, [
+        checkpoint(0).line(), event(1, "collector.started", {"epoch": EPOCH, "version": "1"}),
+        event(4, "health.updated", {"status": "healthy", "summary": "", "problems": []}),
+    ], end=True)  # fmt: skip
+    reader = Reader(folder, tmp_path / "index")
+    found = ask(reader, "marks", start=BEGIN, end=BEGIN + 60_000)
+    assert (found["status"], found["problems"]) == (None, [])
+    assert [mark["kind"] for mark in found["marks"]] == ["started", "gap", "verdict"]
+    [epoch] = ask(reader, "coverage", start=BEGIN, end=BEGIN + 60_000)["epochs"]
+    assert epoch["present"] == [[1, 1], [4, 4]]
+    assert epoch["holes"] == [
+        {
+            "first_seq": 2, "last_seq": 3, "start": "2026-01-01T12:00:01.000Z",
+            "end": "2026-01-01T12:00:04.000Z", "cause": "unknown", "detail": "", "count": None,
+        }
+    ]  # fmt: skip
+    reader.close()
+
+
+@pytest.mark.parametrize("op", ["coverage", "marks"])
+def test_more_than_a_listener_takes_is_refused(
+    tmp_path: Path, op: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "holes"
+    write(folder, NAME, [event(n, "a", {}, BEGIN + n) for n in range(1, 40, 2)], end=True)
+    reader = Reader(folder, tmp_path / "index")
+    assert ask(reader, op, start=0, end=BEGIN * 2)
+    monkeypatch.setattr("health_wire.protocol.MAX_MARKS", 10)
+    with pytest.raises(ProtocolError, match="ask for a shorter window") as error:
+        ask(reader, op, start=0, end=BEGIN * 2)
+    assert error.value.error == "too_large"
+    reader.close()
+
+
 def test_an_index_that_cannot_be_used_is_said_with_the_remedy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,14 +12,17 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from health_archive.coverage import Epoch, covered
 from health_archive.events import Found, Place, Wanted, events_by_seq, events_by_time
 from health_archive.history import MOST_PENDING, History
 from health_archive.index import Index
 from health_archive.lines import Record, time_text
+from health_archive.marks import marked
 from health_archive.moments import NotRecorded, moment_of
 from health_archive.segments import segment_name
 from health_archive.thinning import Points
@@ -200,10 +203,43 @@ class Reader:
             raise ProtocolError(protocol.NOT_FOUND, "nothing of that is recorded (any more)")
         return found
 
+    def _coverage(self, asked: dict[str, Any]) -> bytes:
+        self._asks_index(asked["end"])
+        epochs = covered(self._path, self._folder, asked["start"], asked["end"])
+        if sum(1 + len(each.runs) + len(each.holes) for each in epochs) > protocol.MAX_MARKS:
+            raise _too_much()
+        return protocol.encode({"epochs": [_told(each) for each in epochs]})
+
+    def _marks(self, asked: dict[str, Any]) -> bytes:
+        self._asks_index(asked["end"])
+        found = marked(self._path, self._folder, asked["start"], asked["end"])
+        if max(len(found.marks), len(found.problems)) > protocol.MAX_MARKS:
+            raise _too_much()
+        return protocol.encode(asdict(found))
+
     def _left(self, _: dict[str, Any]) -> bytes:
         if self._steps is None and self._opened().behind():
             self.begin()
         return b"{}" if self._steps is None else b'{"more":true}'
+
+
+def _told(epoch: Epoch) -> dict[str, Any]:
+    return {
+        "epoch": epoch.epoch,
+        "boot_id": epoch.boot_id,
+        "first_time": _time(epoch.first_time),
+        "last_time": _time(epoch.last_time),
+        "shutdown": epoch.shutdown,
+        "present": epoch.runs,
+        "holes": [
+            asdict(hole) | {"start": _time(hole.start), "end": _time(hole.end)}
+            for hole in epoch.holes
+        ],
+    }
+
+
+def _time(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else time_text(milliseconds)
 
 
 def _event(epoch: str | None, record: Record) -> bytes:
@@ -243,6 +279,8 @@ _OPS: dict[str, Callable[[Reader, dict[str, Any]], bytes]] = {
     "state_at": Reader._state_at,
     "history": Reader._figures,
     "events": Reader._events,
+    "coverage": Reader._coverage,
+    "marks": Reader._marks,
     "index": Reader._left,
 }
 

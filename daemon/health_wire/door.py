@@ -121,6 +121,48 @@ def _events(body: dict[str, Any]) -> None:
         _time(each, "time")
 
 
+def _coverage(body: dict[str, Any]) -> None:
+    for epoch in _rows(body, "epochs", ("epoch",), ("first_time", "last_time")):
+        for run in _list(epoch, "present"):
+            if not isinstance(run, tuple) or [type(seq) for seq in run] != [int, int]:
+                _refuse("what is present without a first and a last 'seq'")
+        for hole in _rows(epoch, "holes", (), ("start", "end")):
+            _name(hole, "cause")
+
+
+def _marks(body: dict[str, Any]) -> None:
+    for mark in _rows(body, "marks", ("epoch",), ("end",)):
+        _name(mark, "kind")
+        _time(mark, "time")
+    for problem in _rows(body, "problems", ("metric", "field", "severity"), ("end",)):
+        _time(problem, "begin")
+
+
+def _rows(
+    body: dict[str, Any], member: str, names: tuple[str, ...], times: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    """A list of objects, with names and times that may be null."""
+    rows = []
+    for row in _list(body, member):
+        if not isinstance(row, dict):
+            _refuse(f"a row of {member!r} that is not an object")
+        for name in names:
+            if row.get(name) is not None:
+                _name(row, name)
+        for name in times:
+            if row.get(name) is not None:
+                _time(row, name)
+        rows.append(row)
+    return rows
+
+
+def _list(body: dict[str, Any], member: str) -> tuple[Any, ...]:
+    found = body.get(member)
+    if not isinstance(found, tuple) or len(found) > protocol.MAX_MARKS:
+        _refuse(f"{member!r} that is not a list of at most {protocol.MAX_MARKS}")
+    return found
+
+
 def _named(body: dict[str, Any]) -> str:
     """The name of an event whose data are of the right kind."""
     name = _name(body, "name")
@@ -198,6 +240,8 @@ _ANSWERS: dict[str, Callable[[dict[str, Any]], None]] = {
     "ping": _ping,
     "state_at": _state_at,
     "events": _events,
+    "coverage": _coverage,
+    "marks": _marks,
 }
 
 

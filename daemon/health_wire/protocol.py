@@ -13,6 +13,7 @@ MAX_POINTS = 5000
 DEFAULT_POINTS = 1000
 MAX_EVENTS = 5000
 DEFAULT_EVENTS = 1000
+MAX_MARKS = 5000
 
 HEARTBEAT = "collector.heartbeat"
 STALE_AFTER_SECONDS = 3.0
@@ -24,7 +25,10 @@ TOO_LARGE = "too_large"
 BUSY = "busy"
 INTERNAL = "internal"
 
-OPS = ("ping", "snapshot", "get", "describe", "history", "health", "state_at", "events")
+OPS = (
+    "ping", "snapshot", "get", "describe", "history", "health",
+    "state_at", "events", "coverage", "marks",
+)  # fmt: skip
 
 
 class ProtocolError(Exception):

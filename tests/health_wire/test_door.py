@@ -13,6 +13,13 @@ from hypothesis import strategies as st
 TIME = "2026-01-01T12:00:00.000Z"
 HEAD = {"v": 1, "host": "pi", "epoch": "e", "seq": 7, "time": TIME}
 BODY = HEAD | {"name": "n.updated", "data": {"a": 1}}
+HOLE = {"first_seq": 6, "last_seq": None, "start": TIME, "end": None, "cause": "crash",
+        "detail": "", "count": None}  # fmt: skip
+EPOCH = {"epoch": "e", "boot_id": None, "first_time": TIME, "last_time": None, "shutdown": False,
+         "present": [[1, 5]], "holes": [HOLE]}  # fmt: skip
+MARK = {"epoch": None, "time": TIME, "seq": 5, "kind": "verdict", "status": "healthy"}
+PROBLEM = {"metric": "disk", "row": "/", "field": "f", "severity": "warning", "begin": TIME,
+           "end": None}  # fmt: skip
 CATALOGUE = {"metrics": [], "history": []}
 ANSWERS: dict[str, dict[str, Any]] = {
     "ping": {"version": "1", "uptime_seconds": 1.5},
@@ -21,6 +28,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "describe": CATALOGUE,
     "state_at": {"state": {}, "whole": True},
     "events": {"events": [BODY], "cursor": None},
+    "coverage": {"epochs": [EPOCH]},
+    "marks": {"status": None, "marks": [MARK], "problems": [PROBLEM]},
 }
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -136,6 +145,18 @@ COLUMNS = {"t": [1, 2], "min": [1, None], "avg": [1, None], "max": [1.5, None]}
         ("events", {"events": [BODY | {"name": "a" + ".a" * 17}]}),
         ("events", {"events": [BODY | {"epoch": ""}]}),
         ("events", {"events": [BODY | {"time": "then"}]}), ("events", {"events": [BODY] * 5001}),
+        ("coverage", {"epochs": None}), ("coverage", {"epochs": [3]}),
+        ("coverage", {"epochs": [EPOCH | {"epoch": 5}]}),
+        ("coverage", {"epochs": [EPOCH | {"first_time": 5}]}),
+        ("coverage", {"epochs": [EPOCH | {"present": [[1]]}]}),
+        ("coverage", {"epochs": [EPOCH | {"present": [[1, None]]}]}),
+        ("coverage", {"epochs": [EPOCH | {"present": {}}]}),
+        ("coverage", {"epochs": [EPOCH | {"holes": [HOLE | {"cause": None}]}]}),
+        ("coverage", {"epochs": [EPOCH | {"holes": [HOLE | {"end": "soon"}]}]}),
+        ("coverage", {"epochs": [EPOCH] * 5001}),
+        ("marks", {"marks": [MARK | {"kind": 3}]}), ("marks", {"marks": [MARK | {"time": None}]}),
+        ("marks", {"marks": 1}), ("marks", {"problems": [PROBLEM | {"begin": None}]}),
+        ("marks", {"problems": [PROBLEM | {"metric": []}]}), ("marks", {"problems": None}),
         ("history", {"series": []}), ("history", {"series": "x"}),
         ("history", {"series": {"a": 1}}),
         ("history", {"series": {"a": {}}}), ("history", {"series": {"a": COLUMNS | {"t": [1]}}}),

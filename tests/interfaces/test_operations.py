@@ -180,6 +180,19 @@ def test_events_are_asked_of_the_record() -> None:
     assert not question("events", epoch="f" * 32).near
 
 
+@pytest.mark.parametrize("op", ["coverage", "marks"])
+def test_windows_are_asked_of_the_record(op: str) -> None:
+    now = round(T0 * 1000) + 60_000
+    assert question(op).asked == {"op": op, "start": 0, "end": now}
+    found = question(op, start=T0, end=T0 + 5)
+    assert (found.asked["start"], found.asked["end"]) == (now - 60_000, now - 55_000)
+    assert (found.near, question(op).near) == (False, True)
+    assert question(op, start=T0 + 9e6).asked["end"] == now - 60_000 + 9_000_000_000
+    ops = operations(recorded=True)
+    assert "does not take 'limit'" in refused(ask(ops, op, limit=5))
+    assert "'start' is after 'end'" in refused(ask(ops, op, start=2, end=1))
+
+
 def test_there_is_no_record_where_there_is_none() -> None:
     replay = operations()
     replay.mode = "replay"

@@ -9,8 +9,14 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-OPS = ("ping", "snapshot", "get", "describe", "history", "health")
-MEMBERS = ("op", "id", "path", "series", "start", "end", "points", "v", "")
+OPS = (
+    "ping", "snapshot", "get", "describe", "history", "health",
+    "state_at", "events", "coverage", "marks",
+)  # fmt: skip
+MEMBERS = (
+    "op", "id", "path", "series", "start", "end", "points", "v", "", "time", "epoch", "first_seq",
+    "last_seq", "names", "limit", "cursor",
+)  # fmt: skip
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
 _DELIMITER = b""
 

@@ -26,7 +26,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.process.hearing import Hearing, hearing
-from tests.process.hostile import OPS, Fuzzer, endless
+from tests.process.hostile import MEMBERS, OPS, Fuzzer, endless
 from tests.running import Running, start_collector, wait_for
 
 SEED = int(os.environ.get("HOSTILE_SEED", "20260101"))
@@ -47,7 +47,7 @@ VALUES = st.recursive(
 )
 REQUESTS = st.fixed_dictionaries(
     {"op": st.sampled_from(OPS) | VALUES},
-    optional=dict.fromkeys(("id", "path", "series", "start", "end", "points"), VALUES),
+    optional=dict.fromkeys(sorted({*MEMBERS} - {"op", ""}), VALUES),
 )
 
 
@@ -124,6 +124,7 @@ def ask_everything(collector: Running) -> None:
     usual: dict[str, dict[str, Any]] = {
         "get": {"path": "system"},
         "history": {"series": "system.load.load1"},
+        "state_at": {"time": collector.request("ping")["time"]},
     }
     wait_for(lambda: collector.request("history", **usual["history"])["ok"])
     for _ in range(20):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.process.test_protocol_document import PlainClient
+from tests.process.test_protocol_document import TIME, PlainClient
 from tests.running import Running, start_collector
 
 
@@ -66,3 +66,44 @@ def test_recorded_events(client: PlainClient) -> None:
     assert {each["name"] for each in beats} <= {"collector.heartbeat"}
     assert client.refused("events", epoch="0" * 32)[0] == "not_found"
     assert client.refused("events", epoch=wanted["epoch"], start=0)[0] == "bad_request"
+
+
+def test_coverage(client: PlainClient) -> None:
+    snapshot = client.ask("snapshot")
+    reply = client.ask("coverage", start=0)
+    [epoch] = reply["epochs"]
+    assert set(epoch) == {
+        "epoch", "boot_id", "first_time", "last_time", "shutdown", "present", "holes",
+    }  # fmt: skip
+    assert (epoch["epoch"], epoch["shutdown"], epoch["holes"]) == (snapshot["epoch"], False, [])
+    [[first, last]] = epoch["present"]
+    assert first == 1
+    assert last >= snapshot["seq"]
+    assert TIME.fullmatch(epoch["first_time"])
+    assert epoch["first_time"] < epoch["last_time"]
+    assert client.ask("coverage", start=0, end=5)["epochs"] == []
+    assert client.refused("coverage", start=5, end=0)[0] == "bad_request"
+
+
+def test_marks(client: PlainClient) -> None:
+    reply = client.ask("marks")
+    assert set(reply) - {"marks", "problems", "status"} == {
+        "ok", "v", "host", "epoch", "seq", "time",
+    }  # fmt: skip
+    assert reply["status"] is None
+    kinds = [mark["kind"] for mark in reply["marks"]]
+    assert kinds.count("started") == 1
+    assert "verdict" in kinds
+    for mark in reply["marks"]:
+        assert TIME.fullmatch(mark["time"])
+        assert {"epoch", "seq", "kind"} < set(mark)
+    health = client.ask("health")["health"]
+    verdicts = [mark["status"] for mark in reply["marks"] if mark["kind"] == "verdict"]
+    assert verdicts[-1] in ("healthy", "warning", "critical", "unknown")
+    for problem in reply["problems"]:
+        assert set(problem) == {"metric", "row", "field", "severity", "begin", "end"}
+    standing = {p["metric"] for p in reply["problems"] if p["end"] is None}
+    assert verdicts[-1] != health["status"] or standing == {p["metric"] for p in health["problems"]}
+    later = client.ask("marks", start=reply["time"])
+    assert later["status"] == verdicts[-1]
+    assert client.refused("marks", names=[])[0] == "bad_request"

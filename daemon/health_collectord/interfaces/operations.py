@@ -23,6 +23,7 @@ from health_collectord.interfaces.questions import (
     only,
     refusal,
     time_of,
+    window_of,
 )
 from health_collectord.processes.history import HistoryProcess
 from health_collectord.runtime.store import SnapshotStore
@@ -205,11 +206,17 @@ class Operations:
     def _events(self, request: dict[str, Any], _: tree.FrozenDict) -> Question:
         asked = {"op": "events", **events_of(request)}
         if "epoch" in asked:
-            near = asked["epoch"] == self.epoch
-            return self._ask(asked, math.inf if near else 0.0)
-        now = self.clock.now_utc().timestamp()
-        asked["end"] = min(asked["end"], milliseconds(now))
-        return self._ask(asked, asked["end"] / 1000)
+            return self._ask(asked, math.inf if asked["epoch"] == self.epoch else 0.0)
+        return self._ask_until_now(asked)
+
+    def _of_window(self, request: dict[str, Any], _: tree.FrozenDict) -> Question:
+        only(request, "start", "end")
+        return self._ask_until_now({"op": request["op"], **window_of(request)})
+
+    def _ask_until_now(self, asked: dict[str, Any]) -> Question:
+        now = milliseconds(self.clock.now_utc().timestamp())
+        end = max(min(asked["end"], now), asked["start"])
+        return self._ask(asked | {"end": end}, end / 1000)
 
     def _ask(self, asked: dict[str, Any], newest: float, says: tuple[str, ...] = ()) -> Question:
         """A question for the record's reader.
@@ -252,6 +259,8 @@ _OPS: dict[str, _Perform] = {
     "health": Operations._health,
     "state_at": Operations._state_at,
     "events": Operations._events,
+    "coverage": Operations._of_window,
+    "marks": Operations._of_window,
 }
 assert tuple(_OPS) == protocol.OPS
 
