@@ -10,11 +10,11 @@ from typing import Any
 
 from health_archive.facts import facts_of, is_notable
 from health_archive.index import connect
-from health_archive.segments import list_segments, segment_name
+from health_archive.segments import CLOCK, list_segments, segment_name
 from health_archive.series import HEARTBEAT, read_lines
 
 # Why there is nothing.
-WRITE_FAILED = "write_failed"  # a full disk, or one that could not be written
+WRITE_FAILED = "write_failed"  # a full disk, or one that could not be written, or a removed folder
 DAMAGE = "damage"  # a file, or a part of one, cannot be read
 RETENTION = "retention"  # it was removed to keep the record within its bounds
 DROPPED = "dropped"  # samples came faster than they could be dispatched
@@ -22,6 +22,7 @@ SHUTDOWN = "shutdown"  # the collector was told to end
 CRASH = "crash"  # the collector ended otherwise; the machine went on
 RESTART = "restart"  # the machine ended; its cause is known where `detail` says it
 UNKNOWN = "unknown"
+_WAITING = 5000  # events, at most, that a sink keeps
 _SOON = 50  # events after the first one that is written again until that is said
 
 
@@ -99,7 +100,11 @@ def covered(index: Path, folder: Path, start: int, end: int) -> list[Epoch]:
         begins = len(rows) < _BESIDE
         rows += db.execute(_WITHIN, (segment_name(start), segment_name(end))).fetchall()
         after = db.execute(_AFTER, (segment_name(end),)).fetchall()
+        timeless = db.execute(_TIMELESS, (min((row[0] for row in rows), default=""),)).fetchall()
     known = [Known(name, json.loads(facts)) for name, facts in rows + after]
+    of_them = {each.facts["epoch"] for each in known}
+    early = [Known(name, json.loads(facts)) for name, facts in timeless]
+    known = [each for each in early if each.facts["epoch"] in of_them] + known
     if not after:
         pending = [s for s in list_segments(folder, newest[:10]) if s.name > newest]
         begins = begins and len(pending) <= _MOST_PENDING
@@ -111,6 +116,8 @@ def covered(index: Path, folder: Path, start: int, end: int) -> list[Epoch]:
 
 _BESIDE = 2
 _MOST_PENDING = 12  # segments that an index does not have yet
+# Before anybody told the machine the time.
+_TIMELESS = "SELECT name, facts FROM segments WHERE name < min(?, '1980') ORDER BY name"
 _BEFORE = f"SELECT name, facts FROM segments WHERE name < ? ORDER BY name DESC LIMIT {_BESIDE}"
 _WITHIN = "SELECT name, facts FROM segments WHERE name >= ? AND name <= ? ORDER BY name"
 _AFTER = "SELECT name, facts FROM segments WHERE name > ? ORDER BY name LIMIT 1"
@@ -125,6 +132,7 @@ def coverage(segments: Iterable[Known], start: int, end: int, begins: bool = Tru
         begins: whether the first of them is the first that there is.
     """
     epochs = [_Epoch(those) for those in _by_epoch(segments)]
+    epochs.sort(key=lambda epoch: epoch.began)
     found = []
     for number, epoch in enumerate(epochs):
         after = epochs[number + 1] if number + 1 < len(epochs) else None
@@ -145,6 +153,10 @@ def _by_epoch(segments: Iterable[Known]) -> Iterator[list[Known]]:
             if not goes_on:
                 unnamed += 1
             epoch = last if goes_on else f"?{unnamed}"
+        elif (
+            epoch not in groups and last.startswith("?") and runs and runs[0][0] == last_seq + 1 > 1
+        ):
+            groups[epoch] = groups.pop(last)
         groups.setdefault(epoch, []).append(segment)
         last, last_seq = epoch, runs[-1][1] if runs else last_seq
     yield from groups.values()
@@ -163,6 +175,12 @@ class _Epoch:
         self.last_time = timed[-1]["last_time"] if timed else None
         self.shutdown = bool(self._facts) and self._facts[-1]["shutdown"]
 
+    @property
+    def began(self) -> int:
+        """When, or nearly: a machine without a clock begins in 1970, until it is told the time."""
+        first, last = self.first_time or 0, self.last_time or 0
+        return first if first >= CLOCK else last
+
     def told(self, begins: bool | None, after: "_Epoch | None") -> Epoch:
         """
         Args:
@@ -175,7 +193,7 @@ class _Epoch:
             [(span[0], span[1]) for span in spans], shutdown=self.shutdown,
         )  # fmt: skip
         if spans and spans[0][0] > 1 and begins is not False:
-            cause, detail = (RETENTION, "") if begins else self._cause(0, spans[0][0])
+            cause, detail = self._before(spans[0][0]) if begins else self._cause(0, spans[0][0])
             told.holes.append(Hole(1, spans[0][0] - 1, None, spans[0][2], cause, detail))
         for before, next_ in pairwise(spans):
             cause, detail = self._cause(before[1], next_[0])
@@ -193,13 +211,29 @@ class _Epoch:
         """What is between this start and the next."""
         first = None if self.shutdown else last + 1
         cause, detail = SHUTDOWN, ""
-        if not self.shutdown:
+        sink = [mark for mark in self.marks if mark["kind"] in ("sink_degraded", "sink_recovered")]
+        if not self.shutdown and sink and sink[-1]["kind"] == "sink_degraded":
+            cause, detail = WRITE_FAILED, str(sink[-1].get("error") or "")
+        elif not self.shutdown:
             known = self.boot_id is not None and after.boot_id is not None
             cause = UNKNOWN if not known else CRASH if self.boot_id == after.boot_id else RESTART
         restart = next((m for m in after.marks if m["kind"] == "restart"), None)
         if restart is not None and cause in (RESTART, UNKNOWN):
             cause, detail = RESTART, str(restart.get("cause") or "")
         return Hole(first, None, self.last_time, after.first_time, cause, detail)
+
+    def _before(self, first: int) -> tuple[str, str]:
+        """Why what came before the first place of all is missing.
+
+        Retention leaves segments that begin with a checkpoint. Where a folder or a file system has
+        gone, what waited to be written comes first.
+        """
+        sink = next((mark for mark in self.marks if mark["kind"].startswith("sink_")), None)
+        if sink is None or sink["kind"] != "sink_degraded" or self._facts[0]["epoch"]:
+            return RETENTION, ""
+        if (sink["seq"] or 0) - first > _WAITING:
+            return RETENTION, ""
+        return WRITE_FAILED, str(sink.get("error") or "")
 
     def _cause(self, before: int, after: int) -> tuple[str, str]:
         """Why places between these two are missing."""

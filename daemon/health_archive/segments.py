@@ -22,6 +22,7 @@ _TIME = r"(?:[01][0-9]|2[0-3])-[0-5][0-9]-[0-5][0-9]"
 _time = re.compile(_TIME)
 _FILE = re.compile(rf"{_TIME}\.(?:jsonl|events)")
 _UNFINISHED = re.compile(rf"\.{_TIME}\.(?:jsonl|events)\.new")
+CLOCK = 315_532_800_000  # 1980: what is older has its time from a clock that had yet to be set
 _LATEST = 253402300799000  # the end of the year 9999
 _PIECE = 1 << 20
 _LONGEST_LINE = 16 << 20

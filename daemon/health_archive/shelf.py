@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from health_archive.segments import Segment, list_segments, remove_segment
+from health_archive.segments import CLOCK, Segment, list_segments, remove_segment
 
 _MOST_BY_AGE = 30  # a call; whoever's clock jumps a year ahead does not lose all of the record
 _DAY_NAME = 10
@@ -43,7 +44,8 @@ class Shelf:
     """Keeps a record within its bounds.
 
     Nothing but segments is removed, and never the one under way. It remembers each day's size, and
-    looks only at the newest days anew, since a year's files take a while to be listed.
+    looks only at the newest days anew, and at those that are written to (which are others where
+    the clock goes back), since a year's files take a while to be listed.
 
     Args:
         folder: the record's.
@@ -57,6 +59,7 @@ class Shelf:
         self.folder, self.bounds = folder, bounds
         self._free = free or free_bytes
         self._days: dict[str, int] | None = None
+        self._written: set[str] = set()  # days, today and before
 
     @property
     def size(self) -> int:
@@ -77,15 +80,24 @@ class Shelf:
         """
         return self._free(self.folder)
 
-    def look(self) -> None:
-        """Takes in what has come: all at first, then what the newest two days have.
+    def look(self, under_way: str | None = None) -> None:
+        """Takes in what has come: all at first, then what the newest days have.
+
+        Args:
+            under_way: the name of the segment that is being written.
 
         Raises:
             OSError: the folder cannot be read.
         """
         since = sorted(self._days)[-2:][0] if self._days else ""
-        days = {} if self._days is None else {d: n for d, n in self._days.items() if d < since}
-        for segment in list_segments(self.folder, since):
+        today = {under_way[:_DAY_NAME]} if under_way else set()
+        again = {day for day in self._written | today if day < since}
+        self._written = today
+        days = {d: n for d, n in (self._days or {}).items() if d < since and d not in again}
+        found = list_segments(self.folder, since)
+        for day in again:
+            found += list_segments(self.folder, day, day)
+        for segment in found:
             day = segment.name[:_DAY_NAME]
             days[day] = days.get(day, 0) + segment.size
         self._days = days
@@ -100,7 +112,7 @@ class Shelf:
         Raises:
             OSError: the folder cannot be read, or a segment not be removed.
         """
-        self.look()
+        self.look(under_way)
         assert self._days is not None
         aged = 0
         for day in sorted(self._days):
@@ -108,7 +120,7 @@ class Shelf:
                 reason = self._reason(segment, now)
                 if reason is None or (reason == "age" and aged == _MOST_BY_AGE):
                     return
-                if segment.name == under_way:
+                if segment.name == under_way or (reason == "age" and self._is_new(segment, now)):
                     continue
                 aged += reason == "age"
                 remove_segment(segment)
@@ -116,6 +128,16 @@ class Shelf:
                 yield Removed(segment, reason)
             if not list_segments(self.folder, day, day):
                 del self._days[day]
+
+    def _is_new(self, segment: Segment, now: float) -> bool:
+        """Whether its name is of a clock that had yet to be set, and its file is not."""
+        times: list[float] = []
+        if segment.begin >= CLOCK:
+            return False
+        for path in (segment.text_path, segment.columns_path):
+            with suppress(FileNotFoundError):
+                times.append(path.stat().st_mtime)
+        return max(times, default=0.0) >= now - self.bounds.age
 
     def _reason(self, segment: Segment, now: float) -> str | None:
         """Why the oldest segment has to go, if it has to."""

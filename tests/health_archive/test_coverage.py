@@ -85,6 +85,48 @@ def test_what_a_full_disk_cost_is_told_with_its_error(record: Record) -> None:
     assert epoch.holes == [Hole(4, 9, at(3), at(10), "write_failed", "No space left")]
 
 
+def test_a_folder_that_was_removed_is_told_as_that(record: Record) -> None:
+    error = "12-00-00.jsonl: was removed while recording"
+    record.add(None, 7, (8, "collector.sink.degraded", {"sink": "jsonl", "error": error}))
+    record.add(A, 9, (10, "collector.sink.recovered", {"sink": "jsonl", "lost": 6}))
+    (epoch,) = record.told()
+    assert epoch.holes == [Hole(1, 6, None, at(7), "write_failed", error)]
+
+
+def test_where_writing_failed_to_the_end_that_is_why_the_end_is_missing(record: Record) -> None:
+    record.add(A, 1, (2, "collector.sink.degraded", {"sink": "jsonl", "error": "Read-only"}))
+    record.add(B, 10, boot="x")
+    first, _ = record.told()
+    assert first.holes == [Hole(3, None, at(2), at(9), "write_failed", "Read-only")]
+
+
+def test_a_start_without_a_clock_comes_after_the_one_before_it(record: Record) -> None:
+    """It begins in 1970 and jumps to now: that is no hole, and it is not the first."""
+    record.add(A, 1, 2, 3)
+    record.add(B, 100, 101, boot="y")
+    early = segments.segment_name(10_000)
+    lines = [checkpoint(0, epoch=B, boot_id="y", time=10_000).line()]
+    lines += [event(n, "system.a.updated", {}, 10_000 + 1000 * n) for n in range(1, 100)]
+    segments.end_segment(put(record.folder / "history", early, b"".join(lines)))
+    for window in (EVER, (at(0), at(200))):
+        first, second = record.told(*window)
+        assert (first.epoch, second.epoch) == (A, B)
+        assert [hole.cause for hole in first.holes] == ["restart"]
+        assert (second.runs, second.holes) == ([(1, 101)], [])
+
+
+def test_a_clock_that_goes_back_a_year_and_forward_again_leaves_no_hole(record: Record) -> None:
+    record.add(A, 1, 2, 3)
+    a_year_back = BEGIN - 365 * 86_400_000
+    lines = [checkpoint(3, epoch=A, boot_id="x", time=a_year_back).line()]
+    lines += [event(n, "system.a.updated", {}, a_year_back + 1000 * n) for n in (4, 5, 6)]
+    name = segments.segment_name(a_year_back)
+    segments.end_segment(put(record.folder / "history", name, b"".join(lines)))
+    record.add(A, 7, 8)
+    (epoch,) = record.told()
+    assert (epoch.runs, epoch.holes) == ([(1, 8)], [])
+
+
 def test_what_retention_took_is_told(record: Record) -> None:
     first = record.add(A, 1, 2)
     record.add(A, 3, 4)
@@ -142,6 +184,14 @@ def test_epochs_without_checkpoints_are_told_apart(record: Record) -> None:
     first, second = record.told()
     assert (first.epoch, first.runs, second.runs) == (None, [(1, 5)], [(1, 2)])
     assert [hole.cause for hole in first.holes] == ["unknown"]
+
+
+def test_what_goes_on_with_a_checkpoint_is_one_epoch(record: Record) -> None:
+    """After an error a file begins with what waited, and the next one with a checkpoint."""
+    record.add(None, 5, 6)
+    record.add(A, 7, 8)
+    (epoch,) = record.told()
+    assert (epoch.epoch, epoch.runs) == (A, [(5, 8)])
 
 
 def test_only_what_a_window_touches_is_told(record: Record) -> None:

@@ -1,5 +1,6 @@
 """Retention: the oldest goes, never the segment under way, never a stranger's file."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,28 @@ def test_age_goes_too_but_not_all_at_once(tmp_path: Path) -> None:
     assert len(trimmed(kept)) == 30
     assert trimmed(kept) == [(name, "age") for name in names[60:66]]
     assert there(tmp_path) == names[66:], "12:00 less an hour"
+
+
+def test_what_a_clock_that_had_yet_to_be_set_named_is_as_old_as_its_file(tmp_path: Path) -> None:
+    early = fill(tmp_path, 2, day="1970-01-01")
+    old = fill(tmp_path, 2, day="2024-01-01")
+    os.utime(tmp_path / f"{early[0]}.events", (100, 100))
+    os.utime(tmp_path / f"{early[1]}.events", (NOW - 60, NOW - 60))
+    assert trimmed(shelf(tmp_path)) == [(name, "age") for name in (early[0], *old)]
+    assert there(tmp_path) == [early[1]]
+    assert trimmed(shelf(tmp_path), NOW + 400 * 86400) == [(early[1], "age")]
+
+
+def test_the_size_is_held_where_the_clock_goes_back(tmp_path: Path) -> None:
+    kept = shelf(tmp_path, Bounds(10_000, 1e12, 0))
+    for day in ("2026-01-01", "2026-01-02", "2026-01-03"):
+        fill(tmp_path, 3, day=day)
+    kept.look()
+    for number in range(1, 20):
+        names = fill(tmp_path, number, day="2025-01-01")
+        list(kept.trim(NOW, names[-1]))
+        size = sum(segment.size for segment in segments.list_segments(tmp_path))
+        assert kept.size == size <= 10_000
 
 
 def test_the_floor_of_free_space_is_held(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What becomes of segments once they have ended, and of what a black box has beyond them."""
 
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,6 +56,51 @@ def test_all_but_the_one_under_way_become_columns(tmp_path: Path) -> None:
     ended = find_segment(folder, "2026-01-01/12-00-00")
     assert ended is not None
     assert b"".join(part for part in ended.read() if isinstance(part, bytes)) == text(1, 50)
+
+
+class Disk:
+    """A disk of 100 MB, of which so much is free."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.free = 50_000_000
+        self._real = os.statvfs(folder)
+        monkeypatch.setattr(os, "statvfs", self)
+
+    def __call__(self, path: object) -> os.statvfs_result:
+        values = list(self._real)
+        values[1:5] = [1000, 100_000, self.free // 1000, self.free // 1000]
+        return os.statvfs_result(values)
+
+
+def test_recording_yields_once_removing_the_oldest_does_not_help_and_goes_on_with_some_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "history"
+    for name in ("2026-01-01/12-00-00", "2026-01-01/12-10-00"):
+        segment(folder, name, text(1, 50))
+    disk = Disk(tmp_path, monkeypatch)
+    said: list[Message] = []
+    kept = RecordKeeper(folder, None, 0, Bounds(10**9, age=1e12, free=10**12), said.append)
+    kept.begun("2026-01-01/12-10-00")
+    assert kept.reason_to_yield() is None
+    disk.free = 4_900_000  # a twentieth has to stay
+    assert kept.reason_to_yield() is None, "first the oldest goes"
+    kept.tidy()
+    assert forms(folder) == [("2026-01-01/12-10-00", True, False)]
+    [removed] = said
+    assert isinstance(removed, CollectorRecordRemoved)
+    assert removed.reason == "free"
+    paused = "paused: 4.9 MB free, and 5.0 MB have to stay (record.free_bytes)"
+    assert kept.reason_to_yield() == paused
+    for free, yields in ((5_400_000, True), (5_600_000, False), (5_400_000, False)):
+        disk.free = free
+        assert (kept.reason_to_yield() is not None) == yields, free
+    disk.free = 4_900_000
+    assert kept.reason_to_yield() is None
+    kept.tidy()
+    disk.free = 5_200_000
+    kept.tidy()
+    assert kept.reason_to_yield() is None, "by what the keeper sees too"
 
 
 def test_it_knows_what_there_is(tmp_path: Path) -> None:

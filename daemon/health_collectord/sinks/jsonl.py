@@ -95,6 +95,8 @@ class JsonlSink(QueuedSink):
 
     def write(self, batch: list[Record]) -> int:
         self._notice_removal()
+        if self._keeper is not None and (reason := self._keeper.reason_to_yield()) is not None:
+            raise OSError(errno.ENOSPC, reason, str(self._directory))
         time, first = batch[0]
         segment = self._segment_of(time)
         # Where there are checkpoints, each segment begins with one: times need not be looked at.
@@ -144,10 +146,14 @@ class JsonlSink(QueuedSink):
         with suppress(FileNotFoundError, NotADirectoryError):
             if os.path.samestat(os.stat(self._path), os.fstat(self._fd)):
                 return
-        self._close()
-        self._time = self._expected = None  # the next event has a checkpoint made
+        self._begin_anew()
         self.count_lost(self._lines)
         raise FileNotFoundError(errno.ENOENT, "was removed while recording", str(self._path))
+
+    def _begin_anew(self) -> None:
+        """The next write makes a file, and the next event a checkpoint."""
+        self._close()
+        self._time = self._expected = None
 
     @property
     def _name(self) -> str:
@@ -185,7 +191,7 @@ class JsonlSink(QueuedSink):
         try:
             os.ftruncate(self._fd, self._size)
         except OSError:
-            self._close()
+            self._begin_anew()
         if self._size == 0:
             with suppress(OSError):
                 self._close()

@@ -33,6 +33,7 @@ _NICE = 10
 
 
 _TENTH, _TWENTIETH = 10, 20
+_AGAIN = 1.1  # of what is to stay free: there recording goes on
 
 
 class RecordKeeper:
@@ -69,6 +70,7 @@ class RecordKeeper:
         self._wake = threading.Event()
         self._ending = False
         self._ratio: float | None = None
+        self._low = self._yields = False
         self.kept: Kept | None = None
         self._thread: threading.Thread | None = None
 
@@ -96,6 +98,31 @@ class RecordKeeper:
         self._current = name
         self._wake.set()
 
+    def reason_to_yield(self) -> str | None:
+        """Why nothing may be recorded now; None where it may. For whoever records, before it does.
+
+        Where there is too little room the oldest goes first; nothing is recorded only once that
+        does not help any more, until there is a tenth more than has to stay free.
+        """
+        free, floor = self._room()
+        self._low = free < floor * (_AGAIN if self._yields else 1)
+        if self._low and self._yields:
+            return f"paused: {_mb(free)} free, and {_mb(floor)} have to stay (record.free_bytes)"
+        self._yields = False
+        if self._low:
+            self._wake.set()
+        return None
+
+    def _room(self) -> tuple[int, int]:
+        """What is free where the record is or will be, and what has to stay."""
+        for each in (self._folder, self._folder.parent):
+            with suppress(OSError):
+                found = os.statvfs(each)
+                disk = found.f_blocks * found.f_frsize
+                floor = min(self._bounds.free, disk // _TWENTIETH)
+                return found.f_bavail * found.f_frsize, floor
+        return 0, 0  # writing says what is wrong
+
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="record", daemon=True)
         self._thread.start()
@@ -121,11 +148,15 @@ class RecordKeeper:
         except OSError as error:
             self._say("", f"{self._folder}: {error.strerror or error}")
             return
+        if self._low:  # first: what ends now would take more
+            self._trim()
+            free, floor = self._room()
+            self._yields = free < floor
         texts = of_them = columns = 0
         for segment in segments:
             if self._ending:
                 return
-            if segment.text is not None and segment.name != self._current:
+            if segment.text is not None and segment.name != self._current and not self._yields:
                 segment = self._end(segment)
             if segment.text is not None:
                 texts += segment.text
@@ -202,3 +233,7 @@ def _within_disk(bounds: Bounds, folder: Path) -> Bounds:
         age=bounds.age,
         free=min(bounds.free, disk // _TWENTIETH),
     )
+
+
+def _mb(size: float) -> str:
+    return f"{size / 1e6:.1f} MB"
