@@ -9,14 +9,19 @@ NOT_TYPED = (
     "pip install '.[",  # the wheel with an extra is, and all extras by `make run`
     "ssh -N",
     "curl",  # tests/webui/test_api.py
-    "sudo health-collectord history export",  # tests/process/test_record_commands.py
 )
 TYPED = (
     *("apt-get install --no-install-recommends", "git clone", "cd ", "make run", "make deb"),
     *("pip wheel", 'pip install "$('),
     *("dist/health-collectord_", "dist/health-webui_", "apt-get remove", "apt-get purge"),
     *("collectord status", "collectord watch system", "systemctl status", "systemctl restart"),
-    *("collectord invite", "health-webui add", "collectord replay", "collectord watch --events"),
+    *(
+        "collectord history export",
+        "collectord invite",
+        "health-webui add",
+        "collectord replay",
+        "collectord watch --events",
+    ),
 )
 _TEXT = (Path(__file__).parents[2] / "README.md").read_text()
 

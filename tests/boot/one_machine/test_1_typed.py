@@ -40,13 +40,21 @@ def test_a_client_of_ones_own(machine: Machine) -> None:
 
 
 def test_a_replay_beside_the_collector(machine: Machine) -> None:
-    replay, watch = readme.lines("Commands")
+    replay, watch = (readme.line("Commands", name) for name in ("replay", "watch"))
     recorded = f"/var/lib/{COLLECTOR}/history"
     until(lambda: machine.type(f"sudo find {recorded} -type f -size +10k"), 60)
     watched = f"timeout 60 {watch} 2> /dev/null | head -n 5"
     shown = machine.type(f"{replay} > /dev/null 2>&1 & {watched}; sudo kill $!").splitlines()
     assert len(shown) == 5
     assert all(json.loads(line)["name"] for line in shown)
+
+
+def test_a_capsule_of_the_last_minutes(machine: Machine) -> None:
+    export = readme.line("Commands", "export")
+    words = re.sub(r"--(from|to) \S+ ?", "", export).replace("noon.zip", "/tmp/noon.zip")
+    machine.type(words)
+    assert int(machine.type("sudo stat -c %s /tmp/noon.zip")) > 1000
+    machine.type("sudo rm /tmp/noon.zip")
 
 
 def test_bash_completes_the_commands(machine: Machine) -> None:
