@@ -56,6 +56,8 @@ class JsonlSink(QueuedSink):
         self._seconds = segment_seconds
         self._checkpoint = checkpoint
         self._black_box = black_box
+        if black_box is not None:
+            self.pause = black_box.pause(critical=False)
         self._keeper = keeper
         self._time: datetime | None = None  # of the last event, which those of its tick share
         self._expected: int | None = None  # the segment whose checkpoint has been made
