@@ -249,8 +249,8 @@ def _object(frame: bytes, what: str, most: int, values: int) -> Any:
     """The JSON object in a frame, frozen and within all bounds."""
     if len(frame) > most:
         _refuse(f"{what} of {len(frame)} bytes, at most {most} are allowed")
-    # Before it is read; what stands within texts counts with it.
-    if sum(map(frame.count, (b",", b"[", b"{"))) > values:
+    # Before it is read; what stands within texts counts with it. A short one has no room for them.
+    if len(frame) > values and sum(map(frame.count, (b",", b"[", b"{"))) > values:
         _refuse(f"{what} of more than {values} values")
     try:
         body = _admit(protocol.decode_object(frame), MAX_DEPTH)

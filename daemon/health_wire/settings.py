@@ -187,7 +187,7 @@ def load(
     origins = dict.fromkeys(known, "default")
     text = _read(file, required=bool(named))
     if text is not None:
-        for key, value in _flatten(_parse(file, text), known):
+        for key, value in _parse(file, text, known):
             where = f"{file}{_line_of(text, key)}"
             setting = known.get(key) or earlier.get(key)
             if setting is None:
@@ -235,13 +235,16 @@ def _read(file: Path, *, required: bool) -> str | None:
         raise SettingsError(f"{file}: not UTF-8 at byte {error.start}") from None
 
 
-def _parse(file: Path, text: str) -> dict[str, Any]:
+def _parse(file: Path, text: str, known: Mapping[str, Setting]) -> list[tuple[str, Any]]:
+    """Every key and its value."""
     import tomllib  # a host without a file needs no parser in memory
 
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return list(_flatten(tomllib.loads(text), known))
+    except ValueError as error:  # TOMLDecodeError is one, and so is a number of 5000 digits
         raise SettingsError(f"{file}: not TOML: {error}") from None
+    except RecursionError:
+        raise SettingsError(f"{file}: nested too deeply; no setting is") from None
 
 
 def _flatten(

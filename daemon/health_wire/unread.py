@@ -8,7 +8,7 @@ import os
 import socket
 import struct
 
-MAX_UNREAD = 16 * 1024 * 1024
+_OFTEN_BYTES = 64 * 1024  # looking costs as much as reading an event
 # struct tcp_info of linux/tcp.h: tcpi_bytes_received, since Linux 4.1.
 _RECEIVED = struct.Struct("@128xQ")
 
@@ -20,11 +20,11 @@ class Unread:
         self._descriptor = -1
         self._names: object = None
         self._taken = 0
-        self._whole = False
+        self._since = 0  # of that, since it was last set right
 
     def open(self, descriptor: int) -> None:
         """There is another connection, libzmq says, with that descriptor (EVENT_CONNECTED)."""
-        self._descriptor, self._taken, self._whole = descriptor, 0, False
+        self._descriptor, self._taken, self._since = descriptor, 0, 0
         self._names, _ = _look(descriptor)
 
     def close(self) -> None:
@@ -33,12 +33,15 @@ class Unread:
     def take(self, size: int) -> None:
         """A whole message of that many bytes was taken."""
         self._taken += size
-        self._whole = True
+        self._since += size
 
     def drain(self) -> None:
-        """There was no whole message left: but for one that has begun, all has been taken."""
-        if self._whole:  # else it may be one that does not end
-            self._taken, self._whole = self.received(), False
+        """There was no whole message left: but for one that has begun, all has been taken.
+
+        Now and then that sets right what frames and encryption add to messages.
+        """
+        if self._since >= _OFTEN_BYTES:  # with nothing taken it may be one that does not end
+            self._taken, self._since = self.received(), 0
 
     def received(self) -> int:
         """Bytes that have come by this connection; 0 where it is none of TCP."""

@@ -3,7 +3,15 @@
 import pytest
 
 from tests.boot.machine import Machine, until
-from tests.boot.one_machine.units import UNITS, answers, faulty, is_restarted, main_pid
+from tests.boot.one_machine.units import (
+    UNITS,
+    WEBUI,
+    answers,
+    faulty,
+    is_restarted,
+    main_pid,
+    variant,
+)
 
 FAULTS = {
     # fault: what the journal says of the end that it makes
@@ -40,6 +48,16 @@ def test_what_hangs_or_leaks_is_ended_and_comes_back(machine: Machine) -> None:
     for fault in ("mount", "none"):
         assert machine.prop(units[fault], "NRestarts") == "0", machine.journal(units[fault])
         assert machine.is_active(units[fault])
+
+
+def test_a_page_that_hangs_is_ended_and_comes_back(machine: Machine) -> None:
+    settings = ("WatchdogSec=3s", "RestartSec=500ms")
+    unit = variant(machine, "hanging", "/usr/bin/health-webui run --port 0", *settings, unit=WEBUI)
+    machine.run("systemctl", "start", unit)
+    pid = main_pid(machine, unit)
+    machine.run("kill", "-STOP", pid)
+    until(lambda: is_restarted(machine, unit, pid), 45, lambda: machine.journal(unit))
+    assert "Watchdog timeout" in machine.journal(unit)
 
 
 @pytest.mark.parametrize("unit", UNITS)
