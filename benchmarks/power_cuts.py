@@ -4,9 +4,9 @@ python benchmarks/power_cuts.py --cuts 200 --kills 200
 
 How the power is cut without any: tests/process/power.py. After each cut another collector starts
 on what is left, and its record is held against what was published: nothing may be there that never
-was, coverage has to tell all that is missing, and e2fsck finds nothing to repair. The age of what
-is lost is that of the oldest missing event when the power went. Root, FUSE, loop devices and ext4
-are needed.
+was, and coverage has to tell all that is missing. The file system is mounted as it is found, and not
+repaired before. The age of what is lost is that of the oldest missing event when the power went.
+Root, FUSE, loop devices and ext4 are needed.
 """
 
 import argparse
