@@ -3,10 +3,10 @@
 python benchmarks/power_cuts.py --cuts 200 --kills 200
 
 How the power is cut without any: tests/process/power.py. After each cut another collector starts
-on what is left, and its record is held against what was published: nothing may be there that never
-was, and coverage has to tell all that is missing. The file system is mounted as it is found, and not
-repaired before. The age of what is lost is that of the oldest missing event when the power went.
-Root, FUSE, loop devices and ext4 are needed.
+on what is left, whose file system is mounted as it is found, without a repair. Its record is held
+against what was published: nothing may be there that never was, and coverage has to tell all that
+is missing. The age of what is lost is that of the oldest missing event when the power went. Root,
+FUSE, loop devices and ext4 are needed.
 """
 
 import argparse
