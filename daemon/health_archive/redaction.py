@@ -37,7 +37,7 @@ _CATALOGUE = "catalogue"
 # Values under these keys are words of this program, even where a process is called like one.
 _WORDS = frozenset({
     "status", "severity", "metric", "field", "rows", "kind", "scope", "cause", "source", "fstype",
-    "operstate", "level",
+    "operstate", "level", "facility",
 })  # fmt: skip
 _WORD = re.compile(r"[a-z][a-z0-9_-]*")
 _MOST = 20_000  # names; who has more is refused

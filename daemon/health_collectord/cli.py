@@ -19,7 +19,7 @@ from health_collectord import commands as asked
 from health_collectord import config as configuration
 from health_collectord.app import Collector
 from health_collectord.catalogue import CatalogueError
-from health_collectord.commands.arguments import add_history, add_replay
+from health_collectord.commands.arguments import add_history, add_rehearse, add_replay
 from health_collectord.runtime.resources import allow_open_files
 from health_collectord.runtime.runtime import StartError, leave
 
@@ -131,6 +131,13 @@ _COMMANDS: dict[str, Callable[[configuration.Config, dict[str, Any]], int]] = {
     "clients": lambda config, given: asked.pairing.clients(config),  # noqa: ARG005
     "rotate-key": lambda config, given: asked.pairing.rotate_key(config),  # noqa: ARG005
     "replay": lambda config, given: _replay(config, given),
+    "rehearse": lambda config, given: asked.rehearse.rehearse(
+        config,
+        paths=given["paths"],
+        new=given["config"] is not None,
+        start=given["start"],
+        end=given["end"],
+    ),
 }
 _HISTORY: dict[str | None, Callable[[configuration.Config, dict[str, Any]], int]] = {
     None: lambda config, given: asked.history.history(config),  # noqa: ARG005
@@ -190,6 +197,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add_history(commands, _of(_WHERE))
     add_replay(commands)
+    add_rehearse(commands)
     for each in (run, check):
         settings.add_flags(each, (*configuration.GENERAL, *configuration.RECORD))
     _add_pairing(commands)

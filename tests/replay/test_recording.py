@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 from health_archive import capsules, columns
 from health_collectord.events import SequencedEvent
-from health_collectord.replay.recording import Recorded, RecordedEvent, Recording, RecordingError
+from health_collectord.replay.recording import (
+    Reading,
+    Recorded,
+    RecordedEvent,
+    Recording,
+    RecordingError,
+)
 from health_wire import tree
 from hypothesis import given
 from hypothesis import strategies as st
@@ -210,9 +216,7 @@ def test_a_lines_json_is_taken_over_and_is_what_would_be_made(made: bytes) -> No
 
 
 def _only(text: bytes) -> Any:
-    from health_collectord.replay.recording import _Reading
-
-    return _Reading()._event(text)
+    return Reading().event(text)
 
 
 def test_a_capsule_that_is_none_is_refused_in_words(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from health_collectord.commands import export, history, pairing, status, verify, watch
+    from health_collectord.commands import export, history, pairing, rehearse, status, verify, watch
 
-__all__ = ["export", "history", "pairing", "status", "verify", "watch"]
+__all__ = ["export", "history", "pairing", "rehearse", "status", "verify", "watch"]
 
 
 def __getattr__(name: str) -> Any:

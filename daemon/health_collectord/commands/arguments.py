@@ -127,6 +127,27 @@ def add_replay(commands: Commands) -> None:
     )  # fmt: skip
 
 
+def add_rehearse(commands: Commands) -> None:
+    rehearse = commands.add_parser(
+        "rehearse",
+        help="try other thresholds on the record; without a configuration, check this version",
+        description="With --config FILE, goes through the record with the thresholds in that file, "
+        "and prints when the verdict would have been another, beside the one that was. Without it, "
+        "goes through with the recorded thresholds, and prints for each segment a hash of the "
+        "state at its end and whether this version comes to the same as the one that recorded "
+        "it: a check before an upgrade.",
+        epilog="Exit status: without --config 1 where states differ, else 0. Examples: "
+        "health-collectord rehearse --config edited.toml --from 2026-01-31; "
+        "health-collectord rehearse crash.zip",
+        allow_abbrev=False,
+    )
+    rehearse.add_argument(
+        "paths", nargs="*", metavar="PATH",
+        help="a recording as `replay` takes it (default: DATA_DIR/history)",
+    )  # fmt: skip
+    _add_window(rehearse)
+
+
 def _instant(text: str) -> datetime | clock_time:
     if re.fullmatch(r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?", text):
         with suppress(ValueError):

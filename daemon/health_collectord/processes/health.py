@@ -70,6 +70,16 @@ class HealthProcess(Process):
             if self._changed or (self._moved and self._now >= self._figures_at):
                 self._say(ctx, evt)
 
+    def resume(self, health: dict[str, Any]) -> None:
+        """Takes over, of an earlier verdict, since when the problems stand that are still there."""
+        for problem in (p for m in self._metrics.values() for p in m.problems.values()):
+            rule = problem.rule
+            which = (problem.metric, rule.rows, problem.row, rule.field)
+            for found in health["problems"]:
+                if which == tuple(found[name] for name in ("metric", "rows", "row", "field")):
+                    problem.since = found["since"]
+                    problem.value_at_onset = found["value_at_onset"]
+
     def _configure(self, key: str, value: Any) -> None:
         """Takes ``metrics.NAME.interval`` and ``metrics.NAME.FIELD_SEVERITY``; no other matters."""
         _, _, rest = key.partition("metrics.")

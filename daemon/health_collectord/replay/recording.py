@@ -24,14 +24,14 @@ from health_wire.tree import FrozenDict, state_path
 from health_collectord.events import SequencedEvent
 from health_collectord.replay.sources import RecordingError, Source, sources_of
 
-__all__ = ["BOOTING", "Recorded", "Recording", "RecordingError", "Replayed"]
+__all__ = ["BOOTING", "Reading", "Recorded", "Recording", "RecordingError", "Replayed"]
 
 # As a collector writes its lines; others' are read as whatever JSON they are.
 _BEGIN = re.compile(
     r'\{"time":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{12}Z)","name":"'
     r'([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)","data":(?=[^ \t\r\n])'
 )
-_END = re.compile(r',"seq":[0-9]{1,18}\}\n?\Z')
+_END = re.compile(r',"seq":([0-9]{1,18})\}\n?\Z')
 # An exponent of three digits, or so many digits, may be more than a number can be.
 _DIGITS = bytes.maketrans(b"123456789E", b"000000000e")
 _LARGE, _LONG = b"e000", b"0" * 200
@@ -63,18 +63,21 @@ class RecordedEvent(SequencedEvent):
 
     Args:
         core: what is in the line before its own place, as every event has it.
+        seq: its place in the recorded order.
     """
 
     __slots__ = ()
 
-    def __init__(self, time: datetime, payload: Recorded, core: bytes) -> None:
+    def __init__(self, time: datetime, payload: Recorded, core: bytes, seq: int) -> None:
         _set(self, "time", time)
         _set(self, "payload", payload)
         _set(self, "name", payload.event_name)
         _set(self, "data", payload.data)
         _set(self, "core", core)
+        _set(self, "seq", seq)
 
     def placed(self, seq: int) -> SequencedEvent:
+        """The same in the place that it has in the order of a replay."""
         _set(self, "seq", seq)
         return self
 
@@ -99,16 +102,16 @@ class Recording(EventSourceProtocol):
         self.sources = sources_of(paths)
 
     def __iter__(self) -> Iterator[Event[Message]]:
-        return _Reading().events(self.sources)
+        return Reading().events(self.sources)
 
     def host(self) -> str | None:
         """Which host was recorded, as it first says so itself; None where it never does."""
         for number, source in enumerate(self.sources):
-            for event in _Reading().events((source,)):
+            for event in Reading().events((source,)):
                 match event.payload:
                     case Recorded("collector.started", {"host": str(host)}):
                         return host
-            if not number and (first := _checkpoint(source)) is not None:
+            if not number and (first := checkpoint_of(source)) is not None:
                 match first.state:  # it began before all that is there
                     case {"system": {"identity": {"hostname": str(host)}}}:
                         return host
@@ -118,7 +121,7 @@ class Recording(EventSourceProtocol):
         """The times of the first and the last event; None where there is none."""
         first = next(iter(self), None)
         for source in reversed(self.sources):
-            last = deque(_Reading().events((source,)), maxlen=1)
+            last = deque(Reading().events((source,)), maxlen=1)
             if first is not None and last:
                 return first.time, last[0].time
         return None
@@ -137,7 +140,7 @@ class Recording(EventSourceProtocol):
         if start is None:
             return [], _until(iter(self), end)
         sources, known = self._since(start, paths)
-        events = _Reading().events(sources)
+        events = Reading().events(sources)
         for event in events:
             if event.time >= start:
                 return list(known.values()), _until(chain((event,), events), end)
@@ -158,7 +161,7 @@ class Recording(EventSourceProtocol):
             begin = self.sources[number].begin
             if begin is None or begin > start:
                 continue
-            found = _checkpoint(self.sources[number])
+            found = checkpoint_of(self.sources[number])
             if found is not None:
                 return self.sources[number:], _parts(found, paths)
         return self.sources, {}
@@ -168,7 +171,7 @@ def _until(events: Iterator[Event[Message]], end: datetime | None) -> Iterator[E
     return events if end is None else takewhile(lambda event: event.time < end, events)
 
 
-def _checkpoint(source: Source) -> Checkpoint | None:
+def checkpoint_of(source: Source) -> Checkpoint | None:
     """What a source begins with, if it is a checkpoint."""
     for line in islice(source.lines(), 1):
         with suppress(ValueError):
@@ -198,7 +201,7 @@ def _named(node: FrozenDict, path: str, names: dict[str, str]) -> Iterator[tuple
             yield f"{at}.updated", value
 
 
-class _Reading:
+class Reading:
     """Makes events of lines, and says which are none."""
 
     def __init__(self) -> None:
@@ -210,29 +213,33 @@ class _Reading:
     def events(self, sources: Sequence[Source]) -> Iterator[Event[Message]]:
         for source in sources:
             for number, line in enumerate(source.lines(), 1):
-                try:
-                    event = self._event(line)
-                    if event is not None:
-                        yield event
-                except (ValueError, RecursionError, StopIteration) as error:
-                    self._complain(source, number, error)
+                event = self.event_or_none(source, number, line)
+                if event is not None:
+                    yield event
         if self._complaints > _MOST_COMPLAINTS:
             _log.warning("%d lines were left out in all", self._complaints)
 
-    def _complain(self, source: Source, number: int, error: Exception) -> None:
-        self._complaints += 1
-        if self._complaints <= _MOST_COMPLAINTS:
-            _log.warning("%s, line %d is left out: %s", source, number, error or "no JSON")
+    def event_or_none(self, source: Source, number: int, line: bytes) -> Event[Message] | None:
+        """The event of a line; None for one that is none, which is said."""
+        try:
+            return self.event(line)
+        except (ValueError, RecursionError, StopIteration) as error:
+            self._complaints += 1
+            if self._complaints <= _MOST_COMPLAINTS:
+                _log.warning("%s, line %d is left out: %s", source, number, error or "no JSON")
+            return None
 
-    def _event(self, line: bytes) -> Event[Message] | None:
+    def event(self, line: bytes) -> Event[Message] | None:
         """The event of a line; None for what the record says of itself, which never was one."""
         text = line.decode()
         begin = _BEGIN.match(text)
         if begin is not None and not _may_be_large(line):
             data, end = self._scan(text, begin.end())
-            if _END.match(text, end):
+            ends = _END.match(text, end)
+            if ends is not None:
                 core = line[1:end] if len(line) == len(text) else text[1:end].encode()
-                return RecordedEvent(self._time(begin[1]), Recorded(begin[2], data), core)
+                payload = Recorded(begin[2], data)
+                return RecordedEvent(self._time(begin[1]), payload, core, int(ends[1]))
         record = json.loads(
             text, object_pairs_hook=FrozenDict, parse_constant=_no_number, parse_float=_finite
         )
