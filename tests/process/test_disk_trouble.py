@@ -93,6 +93,28 @@ def test_recording_yields_to_what_has_to_stay_free(tmp_path: Path) -> None:
         assert epoch.shutdown
 
 
+def test_what_could_not_be_recorded_to_the_end_is_there_after_the_next_start(
+    tmp_path: Path,
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(CONFIG)
+    arguments = ("--config", str(config), "--interval", "0.2")
+    with mounted(tmp_path / "data", "-t", "tmpfs", "-o", "size=20m", "tmpfs") as disk:
+        with start_collector(tmp_path, *arguments) as collector:
+            wire = Wire(collector)
+            wait_for(lambda: files(tmp_path) and (disk / "black-box").exists(), timeout=30)
+            leave_free(disk, 900_000)
+            wire.next("collector.sink.degraded", 30)
+            assert collector.stop() == 0
+            wire.close()
+        (disk / "ballast").unlink()
+        with start_collector(tmp_path, *arguments):
+            pass
+        first, _ = coverage(tmp_path)
+        assert first.shutdown, "the last that it said is there"
+        assert [hole.cause for hole in first.holes] == ["shutdown"]
+
+
 def test_a_file_system_that_turned_read_only(tmp_path: Path) -> None:
     """As after an error of the card's: until somebody mounts another, nothing can be recorded."""
     image = tmp_path / "image"

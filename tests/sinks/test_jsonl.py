@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from health_archive import list_segments, read_black_box, read_checkpoint
+from health_archive import list_segments, read_black_box, read_checkpoint, recover
 from health_collectord.runtime.store import SnapshotStore
 from health_collectord.sinks.black_box import BlackBoxWriter
 from health_collectord.sinks.checkpoints import Checkpoints
@@ -302,6 +302,36 @@ def test_a_black_box_that_cannot_be_written_costs_the_record_nothing(
     [segment] = list_segments(tmp_path / "history")
     assert segment.text_path.read_bytes().count(b"\n") == 4
     assert caplog.text.count("no black box") == 1
+
+
+def test_what_cannot_be_written_to_the_end_is_in_the_black_box(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(tmp_path / "history")
+    for number in (1, 2):
+        scene.happen(number, number)
+    scene.write()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", ShortOfSpace(10))
+        for number in (3, 4):
+            scene.happen(number, number)
+        with pytest.raises(OSError, match="No space left"):
+            scene.sink.write(list(scene.sink._queue))
+        scene.sink.close()
+    [recovered] = recover(tmp_path / "history", tmp_path / "black-box")
+    assert (recovered.first_seq, recovered.last_seq) == (3, 4)
+
+
+def test_of_a_start_that_could_never_write_all_is_in_the_black_box(tmp_path: Path) -> None:
+    (tmp_path / "history").write_text("a file in the way")
+    scene = Scene(tmp_path / "history")
+    for number in (1, 2):
+        scene.happen(number, number)
+    scene.sink.close()
+    (tmp_path / "history").unlink()
+    [recovered] = recover(tmp_path / "history", tmp_path / "black-box")
+    assert (recovered.first_seq, recovered.last_seq) == (1, 2)
+    assert recovered.segment == "2026-01-01/12-00-01"
 
 
 def test_after_a_removed_folder_a_checkpoint_comes_with_the_next_event(tmp_path: Path) -> None:

@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 from bussdcc import Message
 from health_archive import BlackBox, Bounds, find_segment, list_segments
+from health_archive.coverage import covered
+from health_archive.index import Index
 from health_collectord.messages import CollectorRecordRecovered, CollectorRecordRemoved
 from health_collectord.sinks.keeper import RecordKeeper
 
 from tests.doubles import Note, sequenced
+from tests.sinks.test_jsonl import Scene
 
 EPOCH = "e" * 32
 
@@ -101,6 +104,37 @@ def test_recording_yields_once_removing_the_oldest_does_not_help_and_goes_on_wit
     disk.free = 5_200_000
     kept.tidy()
     assert kept.reason_to_yield() is None, "by what the keeper sees too"
+
+
+_YEAR, _1970 = 365 * 86400.0, -1767268800.0  # seconds, the latter from START
+
+
+@pytest.mark.parametrize(
+    "clock",
+    [
+        (_1970 + 20, _1970 + 21, 5, 6, 700),
+        (5, 6, 7 - _YEAR, 8 - _YEAR, 700 - _YEAR, 9, 10),
+        (5, 6, 7 + _YEAR, 8 + _YEAR, 9, 10),
+        (5 - _YEAR, 6, 7 + _YEAR, _1970 + 30, 700),
+    ],
+    ids=["1970 then today", "a year back and forward again", "ahead and back", "all of it"],
+)
+def test_a_clock_that_jumps_costs_nothing(tmp_path: Path, clock: tuple[float, ...]) -> None:
+    scene = Scene(tmp_path / "history")
+    for number, seconds in enumerate(clock, 1):
+        scene.happen(number, seconds)
+        scene.write()
+    scene.sink.close()
+    kept = keeper(tmp_path / "history")
+    kept._bounds = Bounds(10**9, age=20 * 365 * 86400, free=0)
+    kept.begun("2027-12-31/23-59-59")
+    kept.tidy()
+    index = Index(tmp_path / "index", tmp_path / "history")
+    list(index.update())
+    index.close()
+    assert all(columns for _, _, columns in forms(tmp_path / "history"))
+    (epoch,) = covered(tmp_path / "index", tmp_path / "history", 0, 10**14)
+    assert (epoch.epoch, epoch.runs, epoch.holes) == (EPOCH, [(1, len(clock))], [])
 
 
 def test_it_knows_what_there_is(tmp_path: Path) -> None:

@@ -129,6 +129,10 @@ class JsonlSink(QueuedSink):
         if self._keeper is not None:
             self._keeper.stop()
         if self._black_box is not None:
+            if self._queue:  # what could not be written: the next start puts it there
+                time, _ = self._queue[0]
+                name = self._name if self._segment is not None else f"{time:%Y-%m-%d/%H-%M-%S}"
+                self._black_box.write(name, lines_of(self._queue))
             self._black_box.close()
         self._close()
 
