@@ -57,7 +57,7 @@ def test_one_who_is_too_far_behind_or_the_largest_of_too_many(
 
 
 def test_while_memory_grows_it_takes_less() -> None:
-    assert cut(1, 2, 0, pressed=True) == [2]
+    assert cut(1, 2, 0, pressed=True) == [2, 1]
 
 
 def test_memory_is_that_of_this_process_and_what_is_free_is_given_back() -> None:

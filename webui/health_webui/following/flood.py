@@ -16,8 +16,9 @@ _LOOK_SECONDS = 0.02
 _LOOK_PRESSED_SECONDS = 0.005
 _STEP_BYTES = 2 * 1024 * 1024  # of growth, after which it is worth to look who it is
 MAX_UNREAD = 8 * 1024 * 1024  # of one
-MAX_UNREAD_PRESSED = 1024 * 1024
+MAX_UNREAD_PRESSED = 256 * 1024
 MAX_UNREAD_IN_ALL = 16 * 1024 * 1024
+MAX_UNREAD_IN_ALL_PRESSED = 1024 * 1024
 _PRESSED_BYTES = 12 * 1024 * 1024
 _TRIM_BYTES = 8 * 1024 * 1024
 _TRIM_SECONDS = 0.5
@@ -53,7 +54,9 @@ def cut(followers: Iterable[Follower], *, pressed: bool = False) -> int:
 
     While memory has grown that is much less: libzmq keeps 64 bytes of a frame of two.
     """
-    most, in_all = (MAX_UNREAD_PRESSED,) * 2 if pressed else (MAX_UNREAD, MAX_UNREAD_IN_ALL)
+    most, in_all = MAX_UNREAD, MAX_UNREAD_IN_ALL
+    if pressed:
+        most, in_all = MAX_UNREAD_PRESSED, MAX_UNREAD_IN_ALL_PRESSED
     unread = sorted(((f.client.unread, f) for f in followers), key=lambda pair: -pair[0])
     total, count = sum(size for size, _ in unread), 0
     for size, follower in unread:
