@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 from time import time
 
+import psutil
+import zmq
+
 from tests.health_archive.kept import DAY, Kept
 from tests.running import Running, start_collector, wait_for
 
@@ -70,3 +73,31 @@ def history(collector: Running, start: float) -> dict[str, list[float | None]]:
     assert reply["ok"], reply
     columns: dict[str, list[float | None]] = reply["series"][LOAD]
     return columns
+
+
+def test_a_read_that_takes_long_keeps_neither_the_tick_nor_other_questions(tmp_path: Path) -> None:
+    """It is stopped in the middle, as by a disk that does not answer."""
+    with start_collector(tmp_path) as collector, zmq.Context() as context:
+        wait_for(lambda: collector.request("state_at", time=time())["ok"])
+        [reader] = psutil.Process(collector.pid).children()
+        with context.socket(zmq.SUB) as beats, context.socket(zmq.DEALER) as asking:
+            for socket in (beats, asking):
+                socket.linger = 0
+                socket.rcvtimeo = 10_000
+            beats.subscribe(b"collector.heartbeat")
+            beats.connect(collector.events)
+            asking.connect(collector.state)
+            beats.recv_multipart()
+            reader.suspend()
+            for number in range(3):
+                request = {"op": "state_at", "time": time(), "id": number}
+                asking.send_multipart([b"", json.dumps(request).encode()])
+            for _ in range(2):
+                beats.recv_multipart()
+                assert all(collector.request(op)["ok"] for op in ("ping", "snapshot") * 10)
+            assert not asking.poll(0), "nothing has been read"
+            reader.resume()
+            replies = [json.loads(asking.recv_multipart()[1]) for _ in range(3)]
+        assert [reply["id"] for reply in replies] == [0, 1, 2]
+        assert all(reply["ok"] for reply in replies)
+    assert not reader.is_running()
