@@ -2,6 +2,7 @@
 
 import re
 from bisect import bisect_left, bisect_right
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, compress, islice
@@ -14,12 +15,14 @@ from health_archive.index import connect
 from health_archive.minutes import HOUR, MINUTE, Rows, Stretches, joined, merged, read_alone
 from health_archive.numbers import DamagedSegment
 from health_archive.segments import Segment, list_segments, segment_name
-from health_archive.series import Samples, read_contents, read_lines
+from health_archive.series import Contents, Samples, read_contents, read_lines
 from health_archive.thinning import Points, Thinning
 
 _SAMPLES_UP_TO = 2 * HOUR  # longer windows are of minutes, and the longest of hours
 _MINUTES_UP_TO = 45 * 24 * HOUR
 MOST_PENDING = 12  # segments; while an index is made anew, not all of a window is known
+_MOST_READ = 16  # segments of which what was read is kept: some more than two hours have
+_LEAST = 48
 _DAY = 24 * HOUR
 _LAST_TIME = "max(json_extract(facts, '$.first_time'), json_extract(facts, '$.last_time'))"
 
@@ -38,6 +41,7 @@ class History:
     def __init__(self, folder: Path, index: Path) -> None:
         self._folder = folder
         self._db = connect(index)
+        self._read: OrderedDict[str, tuple[int, Contents]] = OrderedDict()
 
     def close(self) -> None:
         self._db.close()
@@ -59,7 +63,8 @@ class History:
         """Series in a window; one that is not known has no points.
 
         Every sample up to two hours, figures of minutes up to 45 days, figures of hours beyond
-        that; of neighbours, as many become one as it takes.
+        that, and coarser ones where these are enough for two thirds of the points; of
+        neighbours, as many become one as it takes.
 
         Args:
             names: as ``system.load.load1``.
@@ -71,8 +76,7 @@ class History:
             sqlite3.Error: the index cannot be.
         """
         wanted = _Wanted(names)
-        window = end - start
-        unit = 1 if window <= _SAMPLES_UP_TO else MINUTE if window <= _MINUTES_UP_TO else HOUR
+        unit = unit_of(end - start, points)
         thinning = Thinning(unit, start, end, points)
         if unit == 1:
             found = {
@@ -91,7 +95,7 @@ class History:
         """Each series' samples in the order of their times."""
         found: dict[str, list[Samples]] = {}
         for segment in self._overlapping(start, end):
-            for name, samples in _samples_of(segment, wanted):
+            for name, samples in self._samples_of(segment, wanted):
                 found.setdefault(name, []).append(_known(samples))
         orders: dict[tuple[int, ...], _Order] = {}
         for name, parts in found.items():
@@ -127,7 +131,7 @@ class History:
             take(name, merged(rows) if unit == HOUR else rows)
         stretches = Stretches(unit)
         for segment in self._pending(start, end):
-            for name, samples in _samples_of(segment, wanted):
+            for name, samples in self._samples_of(segment, wanted):
                 take(name, stretches.rows([samples]))
         return {name: _together(parts) for name, parts in found.items()}
 
@@ -142,6 +146,35 @@ class History:
             with suppress(DamagedSegment):
                 for rest, rows in minutes.unpack(blob, wanted.metrics[metric]).items():
                     yield f"{metric}.{rest}", rows
+
+    def _samples_of(self, segment: Segment, wanted: "_Wanted") -> Iterator[tuple[str, Samples]]:
+        contents = self._contents(segment, wanted)
+        for metric, rests in wanted.metrics.items():
+            series = contents.series.get(metric, {})
+            for rest in rests & series.keys():
+                for samples in series[rest]:
+                    yield f"{metric}.{rest}", samples
+
+    def _contents(self, segment: Segment, wanted: "_Wanted") -> Contents:
+        """All of an ended segment, for who asks for more of it next; of another what is wanted."""
+        path = segment.columns_path
+        try:
+            size = path.stat().st_size
+            known = self._read.get(segment.name)
+            if known is None or known[0] != size:
+                known = (
+                    size,
+                    read_contents(path.read_bytes(), _all, _none, placed=False, later=True),
+                )
+                self._read[segment.name] = known
+                if len(self._read) > _MOST_READ:
+                    self._read.popitem(last=False)
+            self._read.move_to_end(segment.name)
+            return known[1]
+        except FileNotFoundError:
+            rests = set().union(*wanted.metrics.values())
+            lines = _lines_of(segment, wanted)
+            return read_lines(lines, wanted.metrics.__contains__, _none, rests.__contains__)
 
     def _overlapping(self, start: int, end: int) -> list[Segment]:
         """Segments that may have something of a window, in the order of their names."""
@@ -161,6 +194,26 @@ class History:
         since = max(since, segment_name(start - _DAY))
         found = list_segments(self._folder, since[:10])
         return [s for s in found if s.name > since and s.begin <= end][-MOST_PENDING:]
+
+
+def unit_of(window: int, points: int) -> int:
+    """Of which figures a window is made: of samples (1), minutes or hours, in milliseconds.
+
+    What is at a window's ends counts as a whole one: that has to be a small part.
+    """
+    most = window // max(2 * points // 3, _LEAST)
+    for unit, up_to in ((HOUR, _MINUTES_UP_TO), (MINUTE, _SAMPLES_UP_TO)):
+        if most >= unit or window > up_to:
+            return unit
+    return 1
+
+
+def _all(_: str) -> bool:
+    return True
+
+
+def _none(_: str) -> bool:
+    return False
 
 
 class _Order:
@@ -210,27 +263,6 @@ def _parts(name: str) -> tuple[str, str]:
     """``a.b.c`` is c of a.b, and ``a.b.rows[x.y].c`` is rows[x.y].c of a.b."""
     metric = name.partition("[")[0].rpartition(".")[0]
     return metric, name[len(metric) + 1 :]
-
-
-def _samples_of(segment: Segment, wanted: _Wanted) -> Iterator[tuple[str, Samples]]:
-    rests = set().union(*wanted.metrics.values())
-
-    def no(_: str) -> bool:
-        return False
-
-    try:
-        content = segment.columns_path.read_bytes()
-    except FileNotFoundError:
-        lines = _lines_of(segment, wanted)
-        contents = read_lines(lines, wanted.metrics.__contains__, no, rests.__contains__)
-    else:
-        contents = read_contents(
-            content, wanted.metrics.__contains__, no, rests.__contains__, False
-        )
-    for metric, series in contents.series.items():
-        for rest in wanted.metrics[metric] & series.keys():
-            for samples in series[rest]:
-                yield f"{metric}.{rest}", samples
 
 
 def _lines_of(segment: Segment, wanted: _Wanted) -> Iterator[bytes]:

@@ -44,8 +44,12 @@ def connect(path: Path) -> sqlite3.Connection:
     """
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
     # Whatever a loss of power takes from an index is made again from the segments.
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -256"):
-        db.execute(f"PRAGMA {pragma}")
+    try:
+        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -256"):
+            db.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:
+        db.close()
+        raise
     return db
 
 

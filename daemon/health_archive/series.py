@@ -16,7 +16,7 @@ from health_wire.tree import state_path
 from health_archive.columns import Damage, read_tables
 from health_archive.lines import Record, parse, whole_lines
 from health_archive.shapes import FINE, SEQUENCED, TIMED, Table, Tables
-from health_archive.texts import shortened, thousandths
+from health_archive.texts import Texts, shortened, thousandths
 
 HEARTBEAT = "collector.heartbeat"  # changes no state, but tells the monotonic time
 _MOST = 20_000  # series of a segment; what comes after them has none
@@ -32,6 +32,31 @@ class Samples:
 
     times: Sequence[int]
     figures: Sequence[int | None]
+
+
+class UnreadSamples(Samples):
+    """The same, of which the figures are read when somebody looks: most nobody does."""
+
+    __slots__ = ("_column", "_figures")
+
+    def __init__(self, times: Sequence[int], column: Texts) -> None:
+        for name, value in (("times", times), ("_column", column), ("_figures", None)):
+            object.__setattr__(self, name, value)
+
+    _column: Texts | None
+    _figures: Sequence[int | None] | None
+
+    @property
+    def figures(self) -> Sequence[int | None]:
+        if self._figures is None:
+            assert self._column is not None
+            found = _thousandths(self._column.figures())
+            object.__setattr__(
+                self, "_figures", [None] * len(self.times) if found is None else found
+            )
+            object.__setattr__(self, "_column", None)
+        assert self._figures is not None
+        return self._figures
 
 
 @dataclass(slots=True)
@@ -70,6 +95,7 @@ def read_contents(
     whole: Wanted,
     series: Wanted = lambda _: True,
     placed: bool = True,
+    later: bool = False,
 ) -> Contents:
     """Reads a segment as columns.
 
@@ -79,8 +105,9 @@ def read_contents(
         whole: the names of which events are wanted with all that they say.
         series: which series of these metrics are, by the rest of their names.
         placed: whether places are wanted, those of events as well.
+        later: whether figures are read only when somebody looks at them.
     """
-    reading = _Reading(metric, whole, series, placed)
+    reading = _Reading(metric, whole, series, placed, later)
     for part in read_tables(segment):
         if isinstance(part, Damage):
             reading.contents.damages.append(part)
@@ -107,8 +134,15 @@ def read_lines(
 
 
 class _Reading:
-    def __init__(self, metric: Wanted, whole: Wanted, series: Wanted, placed: bool = True) -> None:
-        self._placed = placed
+    def __init__(
+        self,
+        metric: Wanted,
+        whole: Wanted,
+        series: Wanted,
+        placed: bool = True,
+        later: bool = False,
+    ) -> None:
+        self._placed, self._later = placed, later
         self.contents = Contents()
         self._metric, self._whole, self._series = metric, whole, series
         self._single: dict[tuple[str, str], Samples] = {}
@@ -138,6 +172,9 @@ class _Reading:
                 continue
             for series, value in leaves(data):
                 if isinstance(value, int) and self._series(series):
+                    if self._later:
+                        contents.add(path, series, UnreadSamples(those, table.columns[value]))
+                        continue
                     figures = _thousandths(table.columns[value].figures())
                     if figures is not None:
                         contents.add(path, series, Samples(those, figures))

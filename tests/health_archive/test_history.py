@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from health_archive.history import History
+from health_archive.history import History, unit_of
 from health_archive.index import Index
 from health_archive.thinning import Points
 
@@ -58,8 +58,7 @@ def test_extremes_and_means_are_those_of_the_samples(
     record: tuple[Kept, History], start: int, end: int, points: int
 ) -> None:
     kept, history = record
-    window = end - start
-    unit = 1 if window <= 2 * HOUR else MINUTE if window <= 45 * DAY else HOUR
+    unit = unit_of(end - start, points)
     answer = history.query([LOAD, RX], start, end, points)
     for name, samples in ((LOAD, kept.load), (RX, kept.rows)):
         found = answer[name]
@@ -80,6 +79,19 @@ def test_extremes_and_means_are_those_of_the_samples(
             own = [v for at, v in inside if t * 1000 <= at < t * 1000 + width]
             assert (low, high) == (min(own), max(own))
             assert mean == pytest.approx(sum(own) / len(own), abs=0.0021)
+
+
+@pytest.mark.parametrize(
+    ("window", "points", "unit"),
+    [
+        (HOUR, 1000, 1), (2 * HOUR, 1000, 1), (2 * HOUR + 1, 1000, MINUTE), (HOUR, 60, MINUTE),
+        (HOUR, 1, MINUTE), (47 * MINUTE, 1, 1), (DAY, 1000, MINUTE), (7 * DAY, 1000, MINUTE),
+        (30 * DAY, 1000, HOUR), (30 * DAY, 5000, MINUTE), (46 * DAY, 5000, HOUR),
+        (365 * DAY, 1000, HOUR), (0, 1000, 1),
+    ],
+)  # fmt: skip
+def test_figures_are_as_fine_as_there_are_points_for(window: int, points: int, unit: int) -> None:
+    assert unit_of(window, points) == unit
 
 
 def test_pauses_are_gaps(record: tuple[Kept, History]) -> None:
