@@ -1,5 +1,6 @@
 """What clients make the collector hold has a bound, whatever they ask; and it is given back."""
 
+import json
 import struct
 import threading
 from collections.abc import Iterator
@@ -19,12 +20,16 @@ SECONDS = 2.0
 MOST = 130e6  # more than before; without a bound it was a gigabyte
 
 ENDLESS = b"\x03" + struct.pack("!Q", 60_000) + bytes(60_000)
+HISTORIES = json.dumps(
+    {"op": "history", "series": ["system.load.load1"] * 60, "points": 5000}
+).encode()
 KINDS = {
     "an endless message": ("state", b"DEALER", ENDLESS),
     "an endless message of empty frames": ("state", b"DEALER", b"\x01\x00" * 5000),
     "an endless message to the events": ("events", b"SUB", b"\x01\x00" * 5000),
     "no requests": ("state", b"DEALER", frame(bytes(50_000))),
     "requests": ("state", b"DEALER", (frame(b"", more=True) + frame(b'{"op":"snapshot"}')) * 500),
+    "histories": ("state", b"DEALER", (frame(b"", more=True) + frame(HISTORIES)) * 50),
 }
 GIVEN_BACK = "requests"
 pytestmark = pytest.mark.slow
