@@ -70,11 +70,11 @@ class Collector:
         store, clock = SnapshotStore(), WakeOnceClock()
         self._sinks = _sinks(config)
         self._record: JsonlSink | None = None
-        reading = None
+        self._reading: RecordReading | None = None
         if config.record.enabled:
             self._record = self._recorder(store, clock)
             self._sinks += (self._record,)
-            reading = RecordReading(*_record(config), settle=self._record.settle)
+            self._reading = RecordReading(*_record(config), settle=self._record.settle)
         self.runtime = runtime = CollectorRuntime(
             clock=clock, state=store, sinks=self._sinks, deadline=config.shutdown_seconds
         )
@@ -104,13 +104,13 @@ class Collector:
             store=runtime.store,
             history=history,
             entries=tuple((m.entry, m.describe()) for m in enabled),
-            recorded=reading is not None,
-            recorded_before=reading is not None and _has_any(_record(config)[0]),
+            recorded=config.record.enabled,
+            recorded_before=config.record.enabled and _has_any(_record(config)[0]),
         )
         ceiling = Ceiling()
         self.state = StateEndpoint(
             self._context, config.state, self._operations, allow_remote=allow_remote, gate=gate,
-            ceiling=ceiling, shut_out=self.publisher.shut_out, reading=reading,
+            ceiling=ceiling, shut_out=self.publisher.shut_out, reading=self._reading,
         )  # fmt: skip
         self._watch = Watch(self.publisher, self.state, ceiling)
         runtime.interfaces.register(self.publisher)
@@ -186,6 +186,7 @@ class Collector:
                     free=int(config.record.free_bytes),
                 ),
                 lambda message: self.runtime.ctx.emit(message),
+                lambda: self._reading.look() if self._reading else None,
             ),
         )
 

@@ -24,8 +24,12 @@ for line in sys.stdin.buffer:
         sys.exit(3)
     while asked["op"] == "hang" or not os.path.exists(asked.get("until", "/")):
         time.sleep(0.01)
+    if "tell" in asked:
+        open(asked["tell"], "w").close()
     body = json.dumps({**asked, "pid": os.getpid(), "more": "x" * asked.get("size", 0)})
     sign = "+"
+    if asked["op"] == "nothing":
+        body = "{}"
     if asked["op"] == "refuse":
         sign, body = "-", json.dumps({"error": asked["error"], "message": "so"})
     sys.stdout.buffer.write(f"{sign}{len(body)}\\n{body}".encode())
@@ -195,3 +199,18 @@ def test_stopping_ends_it_in_the_middle(tmp_path: Path) -> None:
     assert not threads()
     assert not Path(f"/proc/{found['pid']}").exists()
     assert not reader.ask(question(), b"a", answers)
+
+
+def test_the_index_is_brought_up_to_date_now_and_then(
+    reader: RecordReading, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = tmp_path / "told"
+    monkeypatch.setattr(reading, "_IDLE_SECONDS", 0.01)
+    monkeypatch.setattr(reading, "_INDEX", json.dumps({"op": "more", "tell": str(told)}).encode())
+    reader.look()
+    assert not threads(), "it began a moment ago"
+    monkeypatch.setattr(reading, "_INDEX_SECONDS", 0.0)
+    reader.look()
+    wait_for(told.exists)
+    monkeypatch.setattr(reading, "_INDEX", b'{"op":"nothing"}')
+    wait_for(lambda: not threads(), "it goes on although there is nothing more to do")

@@ -233,3 +233,14 @@ def test_the_oldest_goes_where_it_is_too_much_and_it_is_told(tmp_path: Path) -> 
     assert (removed.segments, removed.reason) == (9, "size")
     kept.tidy()
     assert len(said) == 1
+
+
+def test_it_tells_when_all_is_in_order(tmp_path: Path) -> None:
+    folder = tmp_path / "history"
+    segment(folder, "2026-01-01/12-00-00", text(1, 50))
+    found = []
+    bounds = Bounds(10**9, age=1e12, free=0)
+    kept = RecordKeeper(folder, None, 1e9, bounds, print, lambda: found.extend(forms(folder)))
+    kept.begun("2026-01-01/12-10-00")
+    kept.tidy()
+    assert found == [("2026-01-01/12-00-00", True, True)]

@@ -31,6 +31,7 @@ PATIENCE_SECONDS = 1.5  # then memory answers, where it can
 _SETTLE_SECONDS = 1.0
 _IDLE_SECONDS = 20.0
 _LOOK_SECONDS = 0.25  # at who waits by now
+_INDEX_SECONDS = 3600.0
 _MOST_WAITING, _MOST_OF_ONE = 32, 4
 _SHARE, _MOST_SECONDS = 0.5, 20.0  # of the reader's time, for each client
 _MODULE = "health_collectord.reader"
@@ -83,6 +84,7 @@ class RecordReading:
         self._allowances = Allowances(_SHARE, _MOST_SECONDS)
         self._thread: threading.Thread | None = None
         self._child: Child | None = None
+        self._indexed = monotonic()
         self._ending = False
 
     def ask(self, question: Question, client: bytes, done: Done) -> bool:
@@ -106,9 +108,14 @@ class RecordReading:
         return True
 
     def look(self) -> None:
-        """Has the index brought up to date."""
+        """Has the index brought up to date, if that is some time ago.
+
+        The process does that as well whenever it has been asked something. What it is behind by
+        then is read with the next question.
+        """
         with self._changed:
-            self._runs()
+            if monotonic() - self._indexed >= _INDEX_SECONDS:
+                self._runs()
 
     def stop(self) -> None:
         """Ends the process; who still waits gets no answer."""
@@ -154,6 +161,7 @@ class RecordReading:
 
     def _indexes(self) -> bool:
         """Whether the reader is still busy with the index."""
+        self._indexed = monotonic()
         try:
             return self._reader().ask(_INDEX, monotonic() + self._seconds) != (True, b"{}")
         except NoAnswerError:

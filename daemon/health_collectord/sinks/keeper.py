@@ -45,6 +45,7 @@ class RecordKeeper:
         text_seconds: for how long an ended segment stays as text as well.
         bounds: how much is kept, as configured; the disk's size bounds it further.
         emit: tells what has been recovered, and what had to go.
+        tidied: called whenever all of it is in order.
 
     Attributes:
         kept: what there is, as it was last seen; None before that.
@@ -57,7 +58,9 @@ class RecordKeeper:
         text_seconds: float,
         bounds: Bounds,
         emit: Callable[[Message], None],
+        tidied: Callable[[], None] = lambda: None,
     ) -> None:
+        self._tidied = tidied
         self._folder = folder
         self._black_box = black_box
         self._text_seconds = text_seconds
@@ -170,6 +173,7 @@ class RecordKeeper:
         self._since = f"{datetime.fromtimestamp(oldest, UTC):%Y-%m-%d}"
         self._trim()
         self._look(texts)
+        self._tidied()
 
     def _look(self, texts: int) -> None:
         shelf = self._shelf
