@@ -86,7 +86,8 @@ RECORD = (
     Setting("record.age_days", number(1, 36500), 400.0, "for how many days it is kept"),
     Setting(
         "record.free_bytes", number(0, 1e15), 500e6,
-        "what stays free on the disk, in bytes, or a twentieth of it where that is less",
+        "what stays free on the disk, in bytes, or a twentieth of it where that is less: the oldest"
+        " goes, and recording pauses where that does not help",
     ),
     Setting(
         "record.black_box", BOOL, True,
