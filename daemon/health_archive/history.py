@@ -22,6 +22,7 @@ _SAMPLES_UP_TO = 2 * HOUR  # longer windows are of minutes, and the longest of h
 _MINUTES_UP_TO = 45 * 24 * HOUR
 MOST_PENDING = 12  # segments; while an index is made anew, not all of a window is known
 _MOST_READ = 16  # segments of which what was read is kept: some more than two hours have
+_MOST_EDGES = 8192  # a kilobyte each: of 28 series, all that two days have
 _LEAST = 48
 _DAY = 24 * HOUR
 _LAST_TIME = "max(json_extract(facts, '$.first_time'), json_extract(facts, '$.last_time'))"
@@ -41,6 +42,7 @@ class History:
     def __init__(self, folder: Path, index: Path) -> None:
         self._folder = folder
         self._db = connect(index)
+        self._edges_read: OrderedDict[tuple[str, str, str], Rows] = OrderedDict()
         self._read: OrderedDict[str, tuple[int, Contents]] = OrderedDict()
 
     def close(self) -> None:
@@ -138,14 +140,31 @@ class History:
     def _edges(self, wanted: "_Wanted", start: int, end: int) -> Iterator[tuple[str, Rows]]:
         span = (segment_name(start - _DAY), segment_name(end))
         metrics = ", ".join("?" * len(wanted.metrics))
-        for metric, blob in self._db.execute(
-            "SELECT metric, minutes FROM edges WHERE segment >= ? AND segment <= ?"
+        for segment, metric in self._db.execute(
+            "SELECT segment, metric FROM edges WHERE segment >= ? AND segment <= ?"
             f" AND metric IN ({metrics})",
             (*span, *wanted.metrics),
         ):
             with suppress(DamagedSegment):
-                for rest, rows in minutes.unpack(blob, wanted.metrics[metric]).items():
+                for rest, rows in self._edge(segment, metric, wanted.metrics[metric]):
                     yield f"{metric}.{rest}", rows
+
+    def _edge(self, segment: str, metric: str, rests: set[str]) -> Iterator[tuple[str, Rows]]:
+        """A segment's figures, which do not change any more."""
+        kept = self._edges_read
+        missing = {rest for rest in rests if (segment, metric, rest) not in kept}
+        if missing:
+            row = self._db.execute(
+                "SELECT minutes FROM edges WHERE segment = ? AND metric = ?", (segment, metric)
+            ).fetchone()
+            found = {} if row is None else minutes.unpack(row[0], missing)
+            while len(kept) >= _MOST_EDGES:
+                kept.popitem(last=False)
+            kept.update({(segment, metric, rest): found.get(rest, Rows()) for rest in missing})
+        for rest in rests:
+            rows = kept.get((segment, metric, rest))
+            if rows:
+                yield rest, rows
 
     def _samples_of(self, segment: Segment, wanted: "_Wanted") -> Iterator[tuple[str, Samples]]:
         contents = self._contents(segment, wanted)
