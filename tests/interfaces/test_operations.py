@@ -45,7 +45,9 @@ def ask(ops: Operations, op: Any, /, **members: Any) -> dict[str, Any]:
 
 def question(op: str, /, **members: Any) -> Question:
     """What the record is asked, where there is one."""
-    found = operations(recorded=True).answer([json.dumps({"op": op, **members}).encode()])
+    found = operations(recorded=True, before=True).answer(
+        [json.dumps({"op": op, **members}).encode()]
+    )
     assert isinstance(found, Question)
     return found
 
@@ -164,6 +166,8 @@ def test_and_from_the_record_where_it_has_not() -> None:
     remembered = strictly(found.from_memory())
     assert remembered["series"][SERIES]["avg"] == [0.0, 1.0, 2.0, 3.0, 4.0]
     assert HEAD.items() <= remembered.items()
+    far = question("history", series=SERIES, start=5)
+    assert far.memory is None, "an hour is no answer to who asks for a year"
     other = question("history", series=[SERIES, "x.y"], start=5, end=T0)
     assert (other.asked["known"], other.memory, other.near) == ([SERIES], None, False)
 

@@ -172,7 +172,9 @@ class Operations:
             "start": milliseconds(start), "end": milliseconds(until),
         }  # fmt: skip
         found = self._ask(asked, until)
-        return replace(found, memory=memory) if len(known) == len(names) else found
+        # Of a longer window it would be so small a part that it is no answer.
+        recent = start >= self.clock.now_utc().timestamp() - COARSE_SECONDS - NEAR_SECONDS
+        return replace(found, memory=memory) if recent and len(known) == len(names) else found
 
     def _reaches(self, names: list[str], start: float) -> bool:
         """Whether memory has all of these from then on."""

@@ -216,17 +216,18 @@ class RecordReading:
             del self._of[asked.client]
 
     def _reader(self) -> "Child":
-        with self._changed:
-            if self._child is not None and not self._child.killed:
-                return self._child
-            if self._child is not None and not self._child.ended():
+        child = self._child
+        if child is None or child.killed:
+            if child is not None and not child.ended():
                 raise NoAnswerError("the disk does not answer")
-            if self._ending:
-                raise NoAnswerError("the collector ends")
             from health_collectord.interfaces.child import Child  # mostly nobody asks
 
-            self._child = Child(self._command)
-            return self._child
+            child = Child(self._command)  # takes a while: nobody is to wait for the lock
+            with self._changed:
+                self._child = child
+                if self._ending:
+                    child.end()
+        return child
 
 
 def _error(question: Question, body: bytes) -> bytes:
