@@ -12,6 +12,8 @@ from health_archive.series import HEARTBEAT, Contents
 _STEP = 1000  # milliseconds by which two clocks may differ from one second to the next
 _MOST = 1000  # marks, and runs, of a segment; the rest is counted
 KERNEL = "kernel.message"
+_ENDLESS = 1e300  # what JSON can write, and no reader must have
+_RECOVERED = ("first_seq", "last_seq", "events", "damaged_bytes")
 _NOT_WHOLE = frozenset({HEARTBEAT, "collector.self.updated"})
 _SYSTEM = frozenset({"system.restart.updated", "system.identity"})
 
@@ -93,31 +95,48 @@ def _take(facts: Facts, record: Record) -> None:
     data = record.data if isinstance(record.data, dict) else {}
     match record.name:
         case checkpoints.NAME if facts.epoch is None or data.get("epoch") != facts.epoch:
-            facts.epoch, facts.boot_id = data.get("epoch"), data.get("boot_id")
-            facts.monotonic = data.get("monotonic_seconds")
-            facts.catalogue_id = data.get("catalogue_id")
+            facts.epoch, facts.boot_id = _text(data, "epoch"), _text(data, "boot_id")
+            facts.monotonic = _number(data, "monotonic_seconds")
+            facts.catalogue_id = _text(data, "catalogue_id")
             facts.has_catalogue = data.get("catalogue") is not None
         case checkpoints.STARTED:
-            facts.epoch = facts.epoch or data.get("epoch")
-            mark = {"kind": "started", "version": data.get("version")}
+            facts.epoch = facts.epoch or _text(data, "epoch")
+            mark = {"kind": "started", "version": _text(data, "version")}
         case "runtime.shutdown":
             mark = {"kind": "shutdown"}
         case "health.updated":
-            mark = {"kind": "verdict", "status": data.get("status"),
-                    "summary": data.get("summary"), "problems": _problems(data)}  # fmt: skip
+            mark = {"kind": "verdict", "status": _text(data, "status"),
+                    "summary": _text(data, "summary"), "problems": _problems(data)}  # fmt: skip
         case "system.restart.updated":
-            mark = {"kind": "restart", "cause": data.get("cause")}
+            mark = {"kind": "restart", "cause": _text(data, "cause")}
         case "collector.sink.degraded" | "collector.sink.recovered":
             kind = "sink_" + record.name.rpartition(".")[2]
-            mark = {"kind": kind, **{key: data.get(key) for key in ("sink", "lost", "error")}}
+            mark = {"kind": kind, "sink": _text(data, "sink"), "lost": _number(data, "lost"),
+                    "error": _text(data, "error")}  # fmt: skip
         case "collector.events.dropped":
-            mark = {"kind": "dropped", "count": data.get("count")}
+            mark = {"kind": "dropped", "count": _number(data, "count")}
         case name if name == RECOVERED:
-            mark = {"kind": "recovered", **data}
+            mark = {"kind": "recovered", "epoch": _text(data, "epoch"),
+                    **{key: _number(data, key) for key in _RECOVERED}}  # fmt: skip
         case name if name == KERNEL:
             facts.kernel += 1
     if mark is not None:
         facts.marks.append({"time": record.time, "seq": record.seq, **mark})
+
+
+def _text(data: dict[str, Any], key: str) -> str | None:
+    """A text; null for whatever else others may have put there."""
+    value = data.get(key)
+    return value if isinstance(value, str) else None
+
+
+def _number(data: dict[str, Any], key: str) -> Any:
+    match data.get(key):
+        case bool():
+            return None
+        case int() | float() as value if abs(value) < _ENDLESS:
+            return value
+    return None
 
 
 def _problems(data: dict[str, Any]) -> list[dict[str, Any]]:

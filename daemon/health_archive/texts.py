@@ -308,15 +308,22 @@ def _figures(texts: list[str]) -> tuple[int, list[int | None]] | None:
     return (3, found) if any(number is not None for number in found) else None
 
 
+_LARGEST = 1 << 98  # thousandths; `minutes` packs what is below
+
+
 def thousandths(text: str) -> int | None:
-    """A number as JSON writes it, rounded; None for what is none."""
+    """A number as JSON writes it, rounded; None for what is none, or larger than is kept."""
     try:
         if "e" in text or "E" in text:
-            return round(float(text) * 1000)
-        whole, _, places = text.partition(".")
-        return shortened(int(whole + places), len(places)) if _is_plain(text) else None
+            found = round(float(text) * 1000)
+        elif _is_plain(text):
+            whole, _, places = text.partition(".")
+            found = shortened(int(whole + places), len(places))
+        else:
+            return None
     except (ValueError, OverflowError):
         return None
+    return found if abs(found) < _LARGEST else None
 
 
 def shortened(number: int, places: int) -> int:

@@ -89,6 +89,19 @@ def test_odd_data_is_no_error() -> None:
     assert len(found.marks) == 5
 
 
+def test_what_others_put_in_the_place_of_texts_and_numbers_is_nothing() -> None:
+    odd = {"epoch": [1], "boot_id": {}, "monotonic_seconds": "x", "kind": 7, "time": [], "seq": {}}
+    found = facts(
+        event(1, "collector.checkpoint", odd), event(2, "collector.record.recovered", odd),
+        event(3, "collector.events.dropped", {"count": [3]}),
+        event(4, "health.updated", {"status": 7, "summary": None, "problems": 7}),
+    )  # fmt: skip
+    assert (found.epoch, found.boot_id, found.monotonic) == (None, None, None)
+    assert [mark["kind"] for mark in found.marks] == ["recovered", "dropped", "verdict"]
+    assert [mark["seq"] for mark in found.marks] == [2, 3, 4]
+    assert found.marks[1]["count"] is None
+
+
 def test_damage_is_told() -> None:
     contents = Contents(damages=[Damage(3, 5, "torn")])
     assert facts_of(contents).damages == [{"offset": 3, "size": 5, "reason": "torn"}]

@@ -49,6 +49,12 @@ def test_what_was_recorded_is_whole(data: Path) -> None:
     assert verdict == "all is there, or its absence explained"
 
 
+def test_this_version_comes_to_the_states_that_it_recorded(data: Path) -> None:
+    done = run("rehearse", str(data / "history"))
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "events in 2 segments: the same states" in done.stdout
+
+
 def test_what_is_typed_from_the_readme_makes_a_capsule_that_plays_anywhere(
     data: Path, tmp_path: Path
 ) -> None:

@@ -219,6 +219,25 @@ def _only(text: bytes) -> Any:
     return Reading().event(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "seq"),
+    [
+        (b'{"time":"2026-01-01T12:00:00.000Z","name":"a","data":"e123","seq":7}', 7),
+        (b'{"seq": 7, "data": 1, "time": "2026-01-01T13:00:00+01:00", "name": "a"}', 7),
+        (b'{"time":"2026-01-01T12:00:00Z","name":"a","data":1}', 0),
+        (b'{"time":"2026-01-01T12:00:00Z","name":"a","data":1,"seq":-7}', 0),
+        (b'{"time":"2026-01-01T12:00:00Z","name":"a","data":1,"seq":1000000000000000000}', 0),
+    ],
+)
+def test_others_lines_have_their_place_as_well(text: bytes, seq: int) -> None:
+    event = Reading().event(text)
+    assert event is not None
+    assert (event.seq, event.time, event.name) == (seq, at(0), "a")
+    assert event.placed(3).record.startswith(
+        b'{"time":"2026-01-01T12:00:00.000Z","name":"a","data":'
+    )
+
+
 def test_a_capsule_that_is_none_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"PK\x03\x04 and so on")
     with pytest.raises(RecordingError, match=r"a\.zip: "):

@@ -38,6 +38,7 @@ _LARGE, _LONG = b"e000", b"0" * 200
 _NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _MOST_COMPLAINTS = 5
 _MOST_TIMES = 1000
+_MOST_PLACES = 10**18
 BOOTING = "runtime.booting"
 STARTED = "collector.started"
 _log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ class RecordedEvent(SequencedEvent):
 
     Args:
         core: what is in the line before its own place, as every event has it.
-        seq: its place in the recorded order.
+        seq: its place in the recorded order; 0 where it has none.
     """
 
     __slots__ = ()
@@ -210,7 +211,7 @@ class Reading:
         decoder: Any = json.JSONDecoder(object_pairs_hook=FrozenDict, parse_constant=_no_number)
         self._scan: Callable[[str, int], tuple[Any, int]] = decoder.scan_once
 
-    def events(self, sources: Sequence[Source]) -> Iterator[Event[Message]]:
+    def events(self, sources: Sequence[Source]) -> Iterator[RecordedEvent]:
         for source in sources:
             for number, line in enumerate(source.lines(), 1):
                 event = self.event_or_none(source, number, line)
@@ -219,7 +220,7 @@ class Reading:
         if self._complaints > _MOST_COMPLAINTS:
             _log.warning("%d lines were left out in all", self._complaints)
 
-    def event_or_none(self, source: Source, number: int, line: bytes) -> Event[Message] | None:
+    def event_or_none(self, source: Source, number: int, line: bytes) -> RecordedEvent | None:
         """The event of a line; None for one that is none, which is said."""
         try:
             return self.event(line)
@@ -229,7 +230,7 @@ class Reading:
                 _log.warning("%s, line %d is left out: %s", source, number, error or "no JSON")
             return None
 
-    def event(self, line: bytes) -> Event[Message] | None:
+    def event(self, line: bytes) -> RecordedEvent | None:
         """The event of a line; None for what the record says of itself, which never was one."""
         text = line.decode()
         begin = _BEGIN.match(text)
@@ -247,7 +248,10 @@ class Reading:
             case {"name": name} if name in (CHECKPOINT, RECOVERED) and "seq" not in record:
                 return None
             case {"time": str(time), "name": str(name), "data": data} if _NAME.fullmatch(name):
-                return Event(time=self._time(time), payload=Recorded(name, data))
+                seq = record.get("seq")
+                made = SequencedEvent(Event(self._time(time), Recorded(name, data)), 0)
+                place = seq if type(seq) is int and 0 < seq < _MOST_PLACES else 0
+                return RecordedEvent(made.time, Recorded(name, data), made.core, place)
         raise ValueError("not an object with 'time', 'name' and 'data'")
 
     def _time(self, text: str) -> datetime:

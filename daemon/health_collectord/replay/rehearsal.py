@@ -27,7 +27,7 @@ from health_collectord.messages import (
 )
 from health_collectord.processes.health import HealthProcess
 from health_collectord.processes.system import SystemProcess
-from health_collectord.replay.recording import BOOTING, Reading, Recorded
+from health_collectord.replay.recording import BOOTING, Reading, Recorded, RecordedEvent
 from health_collectord.replay.sources import Source
 from health_collectord.runtime.store import SnapshotStore
 from health_collectord.vocabulary import Raised, with_threshold
@@ -189,13 +189,10 @@ class Rehearsal:
                 self._health.resume(health)
             self._add(self.was, time, health)
 
-    def _take(self, event: Event[Message]) -> int:
-        payload = event.payload
-        assert isinstance(payload, Recorded)
-        name, data = payload.event_name, tree.freeze(payload.data)
+    def _take(self, event: RecordedEvent) -> int:
+        name, data, seq = event.name, tree.freeze(event.data), event.seq
         missing = 0
-        seq = getattr(event, "seq", None)
-        if seq is not None:
+        if seq:
             if name == BOOTING and seq <= self._seq:  # another start without a checkpoint
                 self._epoch = None
                 self._begin(EMPTY)
@@ -207,7 +204,7 @@ class Rehearsal:
         if name == _HEALTH:
             self._add(self.was, event.time, data)
             return missing
-        told = _Told(event.time, name, data, seq or 0)
+        told = _Told(event.time, name, data, seq)
         with suppress(ValueError):
             self._system.handle_event(self._ctx, told)
         self._judge(name, data, event.time)
