@@ -23,7 +23,7 @@ class BlackBoxWriter:
     """
 
     _AGAIN_SECONDS = 60.0
-    _CALM_SECONDS, _CRITICAL_SECONDS = 5.0, 2.0  # between two writes
+    _CALM_SECONDS, _CRITICAL_SECONDS, _LEAST_SECONDS = 5.0, 2.0, 0.1  # between two writes
 
     def __init__(self, path: Path, epoch: str, sync_seconds: float = 10.0) -> None:
         self.written = 0
@@ -37,9 +37,15 @@ class BlackBoxWriter:
         self._told = False
 
     def pause(self, *, critical: bool) -> float:
-        """Seconds between two writes from now on, each of them synced while it is critical."""
+        """Takes what a loss of power may cost from now on; seconds until the next write."""
         self._every = min(self._sync_seconds, self._CRITICAL_SECONDS if critical else math.inf)
-        return min(self._every, self._CALM_SECONDS)
+        return self.until_next
+
+    @property
+    def until_next(self) -> float:
+        """Seconds until there has to be another write, so that the next sync is in time."""
+        due = self._synced + self._every - monotonic()
+        return min(max(due, self._LEAST_SECONDS), self._CALM_SECONDS)
 
     def write(self, segment: str, lines: list[bytes]) -> None:
         """Takes a segment's newest lines, and makes all that it has last where it is time.
@@ -59,9 +65,11 @@ class BlackBoxWriter:
 
     def _flush(self) -> None:
         now, lines, self._waiting = monotonic(), self._waiting, []
-        if not lines or (self._box is None and now < self._again):
+        if not lines:
             return
         self._synced = now
+        if self._box is None and now < self._again:
+            return
         try:
             if self._box is None:
                 self._box = BlackBox(self._path)

@@ -123,6 +123,7 @@ class JsonlSink(QueuedSink):
         self._lines += len(lines) - callable(first)
         if self._black_box is not None:
             self._black_box.write(self._name, lines)
+            self.pause = self._black_box.until_next
         return len(lines)
 
     def close(self) -> None:
