@@ -65,3 +65,12 @@ def test_whatever_the_evidence_there_is_a_judgement_in_words(evidence: Evidence)
     assert judgement.cause
     assert judgement.words.endswith(".")
     assert evidence.down is None or evidence.down >= 0
+
+
+def test_a_container_was_down_until_its_collector_started() -> None:
+    """The boot that it has the id and the time of is its host's, long before."""
+    known = Evidence(
+        boot_id="a", boot_id_now="a", last=1000000, boot_time=500000, now=1075000,
+        manager="stopping", target="reboot.target",
+    )  # fmt: skip
+    assert (known.scope, known.down) == ("machine", 75.0)

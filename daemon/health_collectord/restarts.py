@@ -66,9 +66,14 @@ class Evidence:
 
     @property
     def scope(self) -> str | None:
-        """``machine`` or ``collector``: what restarted; by the clocks where no boot id tells."""
+        """``machine`` or ``collector``: what restarted; by the clocks where no boot id tells.
+
+        A container has the boot id of its host: that its system was stopping is what tells.
+        """
         if not self.recorded:
             return None
+        if self.manager == "stopping":
+            return "machine"
         if self.boot_id and self.boot_id_now:
             return "collector" if self.boot_id == self.boot_id_now else "machine"
         if self.last is None or self.boot_time is None:
@@ -80,6 +85,8 @@ class Evidence:
         """Seconds from the newest event to the kernel's start, or the collector's; None where the
         clock was set back in between."""
         until = self.boot_time if self.scope == "machine" else self.now
+        if self.boot_id and self.boot_id == self.boot_id_now:
+            until = self.now
         if self.last is None or until is None or until < self.last:
             return None
         return (until - self.last) / 1000

@@ -2,8 +2,8 @@
 
     faulty.py FAULT MARKER [run ARGUMENT...]
 
-The fault begins when the process has said that it is ready, however long a busy machine takes for
-that. The file MARKER says that it has been had.
+The fault begins when the process has said that it is ready and its record has begun, however long a
+busy machine takes for that. The file MARKER says that it has been had.
 """
 
 import os
@@ -36,8 +36,13 @@ def hang():
     threading.Event().wait()
 
 
-def instead(act, of, name, condition=started.is_set):
-    """Has the method do what `act` does, once the process is ready."""
+def begun():
+    """Without a record the next start could not say why there was another one."""
+    return started.is_set() and any(Path("history").glob("*/*.jsonl"))
+
+
+def instead(act, of, name, condition=begun):
+    """Has the method do what `act` does, once there is something to be lost."""
     method = getattr(of, name)
 
     def replaced(*args):
@@ -61,6 +66,9 @@ def die():
 
 
 def leak():
+    pause = threading.Event()
+    while not begun():
+        pause.wait(0.05)
     marker.touch()
     while True:
         kept.append(b"x" * (8 << 20))

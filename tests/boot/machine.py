@@ -186,6 +186,21 @@ class Machine:
             self._outer.wait(5)
         self._outer, self.leader = None, 0
 
+    def reset(self) -> None:
+        """Ends it in the middle of everything, as the button does."""
+        assert self._outer is not None
+        self._signal_leader(signal.SIGKILL)
+        self._outer.wait(20)
+        self._outer, self.leader = None, 0
+
+    def reboot(self) -> None:
+        """Has somebody in it reboot it."""
+        assert self._outer is not None
+        self.run("systemctl", "reboot", check=False)  # which may end with the machine
+        self._outer.wait(60)
+        self._outer, self.leader = None, 0
+        self.boot()
+
     def _signal_leader(self, number: int) -> None:
         """Where it has not come so far, all that has been started instead: 0 would be our group."""
         assert self._outer is not None

@@ -7,8 +7,10 @@ from tests.boot.one_machine.units import (
     UNITS,
     WEBUI,
     answers,
+    causes,
     faulty,
     is_restarted,
+    kills_for_memory_are_told,
     main_pid,
     variant,
 )
@@ -25,6 +27,8 @@ FAULTS = {
     "mount": None,
     "none": None,
 }
+# What the next start says of it; that which is stopped has hardly begun.
+CAUSES = dict.fromkeys(("dispatch", "reader", "service", "endpoint"), "service_watchdog")
 
 
 def test_what_hangs_or_leaks_is_ended_and_comes_back(machine: Machine) -> None:
@@ -45,6 +49,12 @@ def test_what_hangs_or_leaks_is_ended_and_comes_back(machine: Machine) -> None:
         assert reason in said, f"{fault}: {said}"
         if fault in ("dispatch", "reader", "service"):
             assert "most recent call first" in said, f"{fault}: no threads in the journal: {said}"
+    killed = "killed_for_memory" if kills_for_memory_are_told(machine) else "killed"
+    for fault, cause in {**CAUSES, "leak": killed}.items():
+        until(
+            lambda: causes(machine, units[fault])[1:] == [cause],  # noqa: B023
+            20, lambda: f"{fault}: {causes(machine, units[fault])}",  # noqa: B023
+        )  # fmt: skip
     for fault in ("mount", "none"):
         assert machine.prop(units[fault], "NRestarts") == "0", machine.journal(units[fault])
         assert machine.is_active(units[fault])

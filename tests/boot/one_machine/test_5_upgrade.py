@@ -7,7 +7,15 @@ from pathlib import Path
 from tests.boot import readme
 from tests.boot.first_hour import Packages
 from tests.boot.machine import PACKAGES, Machine, until
-from tests.boot.one_machine.units import CALM, STATE, UNITS, answers, install, is_restarted
+from tests.boot.one_machine.units import (
+    CALM,
+    STATE,
+    UNITS,
+    answers,
+    install,
+    is_restarted,
+    restart,
+)
 from tests.boot.roots import command
 
 
@@ -16,6 +24,35 @@ def test_both_start_at_boot(machine: Machine) -> None:
     machine.boot()
     for unit in UNITS:
         until(lambda: machine.is_active(unit), 30, lambda: machine.journal(unit))  # noqa: B023
+    answers(machine)
+    said = restart(machine)
+    assert (said["scope"], said["cause"], said["certain"]) == ("machine", "clean", True)
+    assert "for a power-off" in said["words"]
+
+
+def test_a_reboot_and_a_reset_are_told_apart(machine: Machine) -> None:
+    boots = [restart(machine)["boot_id"]]
+    machine.reboot()
+    said = restart(machine)
+    assert (said["scope"], said["cause"], said["certain"]) == ("machine", "clean", True)
+    assert "for a reboot" in said["words"]
+    boots.append(said["boot_id"])
+    # What is to be lost has to be there: the record of this boot.
+    until(lambda: boots[-1] in machine.run("sh", "-c", f"cat {STATE}/history/*/*.jsonl").stdout, 30)
+    machine.reset()
+    machine.boot()
+    said = restart(machine)
+    found = (said["scope"], said["cause"], said["certain"])
+    evidence = {row["key"]: row["found"] for row in said["evidence"]}
+    assert evidence["record"] == "stops in the middle"
+    assert said["previous_boot_id"] == boots[-1]
+    if boots[0] != boots[1]:
+        assert said["boot_id"] not in boots
+        assert found == ("machine", "unknown", False)
+        assert "stopped in the middle" in said["words"]
+        assert any("watchdog" in row for key, row in evidence.items() if "not known" in key)
+    else:  # in a sandbox of bookworm's systemd the boot is the host's, as it is in a container
+        assert found == ("collector", "crashed", False)
     answers(machine)
 
 
@@ -28,6 +65,8 @@ def upgraded(package: Path, work: Path) -> Path:
     version = re.search(r"(?m)^Version: (.*)$", text)[1]
     text = text.replace(f"Version: {version}\n", f"Version: {version}+1\n")
     control.write_text(text.replace(f"(= {version})", f"(= {version}+1)"))
+    for info in directory.glob("**/bussdcc_system_health-*.dist-info"):  # where it knows it from
+        info.rename(info.with_name(info.name.replace(".dist-info", ".1.dist-info")))
     new = work / f"upgraded-{package.name}"
     command("dpkg-deb", "--root-owner-group", "-b", directory, new)
     return new
@@ -51,6 +90,9 @@ def test_upgrade_keeps_configuration_and_history(
     for unit in UNITS:
         assert is_restarted(machine, unit, pids[unit]), f"{unit} still runs the old version"
         assert "# my own words" in machine.read(f"/etc/{unit}/config.toml")
+    said = restart(machine)
+    assert (said["scope"], said["cause"]) == ("collector", "upgraded"), said
+    assert said["version"] == f"{said['previous_version']}.1"
     assert set(before) <= set(
         machine.run("sh", "-c", f"ls {STATE}/history/*/*.jsonl").stdout.split()
     )

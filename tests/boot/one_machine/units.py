@@ -60,6 +60,26 @@ def calm(machine: Machine) -> None:
     answers(machine)
 
 
+def restart(machine: Machine) -> dict[str, Any]:
+    """What the installed collector says of why it was started."""
+    said = until(lambda: status(machine)["state"].get("system", {}).get("restart"), 20)
+    return dict(said)
+
+
+def causes(machine: Machine, unit: str) -> list[str]:
+    """Of each start of a unit of the test's own, as they are recorded."""
+    found = f"/var/lib/{unit}/history/*/*.jsonl"
+    said = machine.run("sh", "-c", f"cat {found}", check=False).stdout
+    told = [json.loads(line) for line in said.splitlines() if line.endswith("}")]
+    return [e["data"]["cause"] for e in told if e["name"] == "system.restart.updated"]
+
+
+def kills_for_memory_are_told(machine: Machine) -> bool:
+    """systemd knows of them by cgroup v2 alone."""
+    v2 = machine.run("test", "-e", "/sys/fs/cgroup/cgroup.controllers", check=False)
+    return v2.returncode == 0
+
+
 def variant(
     machine: Machine, name: str, program: str, *settings: str, unit: str = COLLECTOR
 ) -> str:
