@@ -15,6 +15,7 @@ from tests.boot.one_machine.units import (
     install,
     is_restarted,
     restart,
+    status,
 )
 from tests.boot.roots import command
 
@@ -37,8 +38,9 @@ def test_a_reboot_and_a_reset_are_told_apart(machine: Machine) -> None:
     assert (said["scope"], said["cause"], said["certain"]) == ("machine", "clean", True)
     assert "for a reboot" in said["words"]
     boots.append(said["boot_id"])
-    # What is to be lost has to be there: the record of this boot.
-    until(lambda: boots[-1] in machine.run("sh", "-c", f"cat {STATE}/history/*/*.jsonl").stdout, 30)
+    epoch = status(machine)["epoch"]
+    # What is to stop in the middle has to have begun: this start's record.
+    until(lambda: epoch in machine.run("sh", "-c", f"cat {STATE}/history/*/*.jsonl").stdout, 30)
     machine.reset()
     machine.boot()
     said = restart(machine)
