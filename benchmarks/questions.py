@@ -3,7 +3,7 @@
     python benchmarks/questions.py [--days 3] [--year] [--keep FOLDER]
 
 A record as `benchmarks/archive.py` makes it; with `--year`, its index says a year of the same days.
-Only the last ones are in files: who asks for figures of minutes or hours reads no others.
+All files of the others are one day's: who asks for figures of minutes or hours reads none of them.
 Questions are asked of the reader's own process, and timed until the reply is there: first of
 a process that has read nothing yet, then again. Then of a collector, while `ping` is timed.
 """
@@ -66,7 +66,7 @@ def main() -> int:
         timed(folder, "events, 1000", page | {"start": LAST + DAY // 2, "end": end})
         for op in ("coverage", "marks"):
             for name, span in SPANS.items():
-                if name in ("a day", "a year") and (given.year or span <= given.days * DAY):
+                if name in ("a day", "30 days") and (given.year or span <= given.days * DAY):
                     window = {"start": end - span, "end": end}
                     timed(folder, f"{op}, {name}", {"op": op, **window})
         beside(folder, end)
@@ -84,10 +84,10 @@ def make(folder: Path, days: int, *, year: bool) -> None:
     if year:
         with sqlite3.connect(folder / "index") as db:
             for back in range(1, 365 - days):
-                copy_day(db, back)
+                copy_day(folder / "history", db, back)
 
 
-def copy_day(db: sqlite3.Connection, back: int) -> None:
+def copy_day(folder: Path, db: sqlite3.Connection, back: int) -> None:
     """The day after the first one, once more, so many days before the first."""
     day = segment_name(LAST + DAY)[:10]
     step = (back + 1) * DAY
@@ -110,6 +110,8 @@ def copy_day(db: sqlite3.Connection, back: int) -> None:
         facts["epoch"] = f"{to}"  # each day is another start
         facts["runs"] = [[a, b, c - step, d - step] for a, b, c, d in facts["runs"]]
         facts["marks"] = [{**mark, "time": mark["time"] - step} for mark in facts["marks"]]
+        (folder / to).mkdir(exist_ok=True)
+        (folder / f"{name.replace(day, to)}.events").hardlink_to(folder / f"{name}.events")
         row = (name.replace(day, to), size, json.dumps(facts))
         db.execute("INSERT INTO segments VALUES (?, ?, ?)", row)
 
@@ -172,7 +174,7 @@ def beside(folder: Path, end: int) -> None:
             pings(collector, "alone")
             ending = threading.Event()
             question = {
-                "op": "history", "series": SERIES, "points": 5000,
+                "series": SERIES, "points": 5000,
                 "start": (end - 365 * DAY) / 1000, "end": end / 1000,
             }  # fmt: skip
             reading = threading.Thread(target=keep_asking, args=(collector, question, ending))
@@ -185,7 +187,7 @@ def beside(folder: Path, end: int) -> None:
 def keep_asking(collector: Running, question: dict[str, Any], ending: threading.Event) -> None:
     count = 0
     while not ending.is_set():
-        count += collector.request(**question)["ok"]
+        count += collector.request("history", **question)["ok"]
     print(f"\nit was read {count} times meanwhile")
 
 

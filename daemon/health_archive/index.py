@@ -7,7 +7,7 @@ deleted and built again it is the same.
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import zip_longest
 from pathlib import Path
 
@@ -95,11 +95,14 @@ class Index:
     def close(self) -> None:
         self._db.close()
 
-    def update(self, segments: Iterable[Segment] | None = None) -> Iterator[str]:
+    def update(
+        self, segments: Iterable[Segment] | None = None, *, since: str = "", until: str = "~"
+    ) -> Iterator[str]:
         """Takes what has ended since, and forgets what is gone; one segment a step.
 
         Args:
             segments: all that there are, if it is known; only those with columns count.
+            since, until: the first and the last day that is looked at.
 
         Yields:
             The name of each segment after it was taken or forgotten. What has been done by then
@@ -109,9 +112,13 @@ class Index:
             OSError: a segment cannot be read.
             sqlite3.Error: the index cannot be written.
         """
-        found = list_segments(self.folder) if segments is None else segments
+        found = list_segments(self.folder, since, until) if segments is None else segments
         there = {s.name: s for s in found if s.columns is not None}
-        known = dict(self._db.execute("SELECT name, size FROM segments"))
+        known = dict(
+            self._db.execute(
+                "SELECT name, size FROM segments WHERE name >= ? AND name < ?", (since, f"{until}0")
+            )
+        )
         for name in sorted(known.keys() - there.keys()):
             with self._transaction():
                 self._forget(name)
@@ -128,6 +135,15 @@ class Index:
                     self._forget(name)
                 self._take(name, content)
             yield name
+
+    def update_by_day(self) -> Iterator[str]:
+        """The same, and for each day a step without a name: a year takes a while to be listed."""
+        days = {day for (day,) in self._db.execute("SELECT substr(name, 1, 10) FROM segments")}
+        with suppress(FileNotFoundError):
+            days.update(each.name for each in self.folder.iterdir())
+        for day in sorted(days):
+            yield from self.update(since=day, until=day)
+            yield ""
 
     def newest(self) -> str | None:
         """The name of the newest segment that is in it."""

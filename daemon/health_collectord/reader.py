@@ -89,7 +89,7 @@ class Reader:
     def begin(self) -> None:
         """Has the index brought up to date, by `work`."""
         with suppress(OSError, sqlite3.Error):
-            self._steps = self._opened().update()
+            self._steps = self._opened().update_by_day()
 
     def work(self) -> bool:
         """Takes the next segment into the index; False where there is nothing to do."""
@@ -119,10 +119,9 @@ class Reader:
         until = monotonic() + _CATCH_UP_SECONDS
         left = index.behind()
         if left > MOST_PENDING:
-            self._steps = self._steps or index.update()
-            while monotonic() < until and self.work():
+            steps = index.update(since=(index.newest() or "")[:10])
+            while monotonic() < until and next(steps, None) is not None:
                 pass
-            index = self._opened()
             left = index.behind()
         if left > MOST_PENDING and segment_name(end) >= (index.newest() or ""):
             raise ProtocolError(
@@ -136,13 +135,14 @@ class Reader:
         if self._history is None:
             self._history = History(self._folder, self._path)
         known, parts, resolution, size = set(asked["known"]), list[bytes](), 0.0, 0
+        columns = _Columns()
         for i in range(0, len(names), _AT_ONCE):
             some = names[i : i + _AT_ONCE]
             for name, points in self._history.query(some, start, end, asked["points"]).items():
                 if not points.t and name not in known:
                     raise ProtocolError(protocol.NOT_FOUND, f"there is no series {name!r}")
                 resolution = max(resolution, points.resolution or 0.0)
-                parts.append(b"%b:%b" % (protocol.encode(name), _columns(points)))
+                parts.append(b"%b:%b" % (protocol.encode(name), columns(points)))
                 size += len(parts[-1])
                 if size > MOST_REPLY:
                     raise _too_much()
@@ -259,10 +259,19 @@ def _values_of(part: bytes) -> int:
     return part.count(b",") + part.count(b"[") + part.count(b"{")
 
 
-def _columns(points: Points) -> bytes:
-    return protocol.encode(
-        {"t": points.t, "min": points.low, "avg": points.mean, "max": points.high}
-    )
+class _Columns:
+    """Encodes points; the times that series share, and figures that are all the same, once."""
+
+    def __init__(self) -> None:
+        self._times: tuple[list[float], bytes] = ([], b"[]")
+
+    def __call__(self, points: Points) -> bytes:
+        if points.t is not self._times[0]:
+            self._times = points.t, protocol.encode(points.t)
+        mean = protocol.encode(points.mean)
+        low = mean if points.low is points.mean else protocol.encode(points.low)
+        high = mean if points.high is points.mean else protocol.encode(points.high)
+        return b'{"t":%b,"min":%b,"avg":%b,"max":%b}' % (self._times[1], low, mean, high)
 
 
 def _too_much() -> ProtocolError:

@@ -169,3 +169,28 @@ def test_it_knows_how_far_it_is_behind(tmp_path: Path) -> None:
     kept.add(FIRST + 2 * DAY, end=False)
     assert index.behind() == 0, "what is under way is not waited for"
     index.close()
+
+
+def test_day_by_day_it_comes_to_be_the_same(tmp_path: Path) -> None:
+    kept = days(tmp_path / "history", 4)
+    (tmp_path / "history/notes").mkdir()
+    index = Index(tmp_path / "index", kept.folder)
+    steps = list(index.update_by_day())
+    assert [step for step in steps if step] == [s.name for s in segments.list_segments(kept.folder)]
+    assert steps.count("") == 5
+    assert list(index.dump()) == anew(tmp_path)
+    for segment in segments.list_segments(kept.folder, "2026-01-02", "2026-01-02"):
+        segments.remove_segment(segment)
+    assert len([step for step in index.update_by_day() if step]) == 4
+    assert list(index.dump()) == anew(tmp_path)
+    index.close()
+
+
+def test_of_some_days_alone(tmp_path: Path) -> None:
+    kept = days(tmp_path / "history", 4)
+    index = Index(tmp_path / "index", kept.folder)
+    assert len(list(index.update(since="2026-01-02", until="2026-01-03"))) == 8
+    assert len(list(index.update(since="2026-01-03"))) == 4, "and nothing is forgotten"
+    assert len(list(index.update())) == 4
+    assert list(index.dump()) == anew(tmp_path)
+    index.close()
