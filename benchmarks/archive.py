@@ -1,19 +1,17 @@
-"""What a record takes and costs: density beside gzip and xz, and the time of every question.
+"""What a record takes and costs: density beside gzip and xz, and its index.
 
     python benchmarks/archive.py [--hours 1] [--days 3] [--record FOLDER]
 
 A recorded host's files change as a live one's do (`tests/health_archive/made.py`), the readers and
 the JSON are the collector's own: so hours of record are made in minutes. `--record` measures a
-folder that a collector wrote instead. The questions are asked of the same hours, again and again
-with other times, for so many days. Times are of the processor; machines are shared.
+folder that a collector wrote instead. The index is of the same hours again and again, for so many
+days. Times are of the processor; machines are shared. `benchmarks/questions.py` asks such a record.
 """
 
 import argparse
 import json
 import lzma
 import os
-import random
-import statistics
 import sys
 import tempfile
 import time
@@ -25,10 +23,8 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parents[1] / part) for part in ("", "daemon")]
 
-from health_archive.checkpoints import Checkpoint, state_at  # noqa: E402
+from health_archive.checkpoints import Checkpoint  # noqa: E402
 from health_archive.columns import decode, encode  # noqa: E402
-from health_archive.coverage import covered  # noqa: E402
-from health_archive.history import History  # noqa: E402
 from health_archive.index import Index  # noqa: E402
 from health_archive.lines import parse  # noqa: E402
 from health_archive.segments import list_segments, segment_name  # noqa: E402
@@ -50,7 +46,7 @@ SERIES = (
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--hours", type=float, default=1.0, help="of record to make of each host")
-    parser.add_argument("--days", type=int, default=3, help="of record to ask")
+    parser.add_argument("--days", type=int, default=3, help="of record to index")
     parser.add_argument("--record", type=Path, help="a folder that a collector wrote")
     arguments = parser.parse_args()
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -71,7 +67,7 @@ def main() -> int:
         if (fixture, busy) == ("pi4", 0.2):
             kept = texts
     with tempfile.TemporaryDirectory() as folder:
-        ask(Path(folder), kept, arguments.days)
+        index(Path(folder), kept, arguments.days)
     return 0
 
 
@@ -140,8 +136,8 @@ def best(what: Callable[[], object]) -> float:
     return min(times)
 
 
-def ask(folder: Path, texts: list[bytes], days: int) -> None:
-    """Makes a record of so many days, and asks it everything."""
+def index(folder: Path, texts: list[bytes], days: int) -> None:
+    """Makes a record of so many days, and its index."""
     begin = round(START.timestamp() * 1000) // DAY * DAY
     store(folder / "history", texts, begin, days)
     index = Index(folder / "index", folder / "history")
@@ -152,44 +148,6 @@ def ask(folder: Path, texts: list[bytes], days: int) -> None:
     index.close()
     print(f"\nindex of {taken} segments: {took:.1f} s, {1000 * took / taken:.1f} ms each,"
           f" {size / days / 1e6:.2f} MB a day\n")  # fmt: skip
-    history = History(folder / "history", folder / "index")
-    end = begin + days * DAY
-    print("| question | median ms | p95 ms |\n|---|---|---|")
-    spans = {"an hour": DAY // 24, "a day": DAY, f"{days} days": days * DAY}
-    for name, span in spans.items():
-        timed(f"history, 8 series, {name}", history_of(history, end, span))
-    timed("state at a moment", moment_of(folder / "history"))
-    timed(
-        "coverage of a day", lambda: covered(folder / "index", folder / "history", end - DAY, end)
-    )
-    history.close()
-
-
-def history_of(history: History, end: int, span: int) -> Callable[[], object]:
-    return lambda: history.query(SERIES, end - span, end, 1000)
-
-
-def moment_of(folder: Path) -> Callable[[], object]:
-    names = list_segments(folder)
-    chance = random.Random(1)
-
-    def ask_one() -> None:
-        segment = chance.choice(names)
-        at = segment.begin + chance.randrange(SEGMENT * 1000)
-        lines = (line for line in segment.lines() if isinstance(line, bytes))
-        assert state_at(lines, at) is not None
-
-    return ask_one
-
-
-def timed(title: str, what: Callable[[], object]) -> None:
-    times = []
-    for _ in range(20):
-        begin = time.process_time()
-        what()
-        times.append(1000 * (time.process_time() - begin))
-    p95 = sorted(times)[18]
-    print(f"| {title} | {statistics.median(times):.1f} | {p95:.1f} |", flush=True)
 
 
 def store(folder: Path, texts: list[bytes], begin: int, days: int) -> None:
