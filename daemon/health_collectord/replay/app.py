@@ -25,6 +25,7 @@ from health_collectord.processes.history import HistoryProcess
 from health_collectord.processes.system import SystemProcess
 from health_collectord.replay.player import Player, ReplayBus, ReplayClock
 from health_collectord.replay.recording import Recording, Replayed
+from health_collectord.replay.store import RestingStore
 from health_collectord.runtime.runtime import CollectorRuntime
 from health_collectord.runtime.store import SnapshotStore
 from health_collectord.sinks.console import ConsoleSink
@@ -59,7 +60,9 @@ class Replay:
         end: datetime | None = None,
         speed: float = 1.0,
     ) -> None:
-        store, clock = SnapshotStore(), ReplayClock()
+        # At full speed, most changes and samples are over before anybody asks for one.
+        rests = math.isinf(speed)
+        store, clock = RestingStore() if rests else SnapshotStore(), ReplayClock()
         sinks = (LogSink(), ConsoleSink()) if config.console else (LogSink(),)
         self.runtime = runtime = CollectorRuntime(
             clock=clock,
@@ -71,8 +74,7 @@ class Replay:
         metrics = tuple(m for m in config.metrics if m.enabled)
         history = HistoryProcess(
             tuple((m.entry, m.interval) for m in metrics),
-            # At that speed, most samples would be forgotten before anybody asks for one.
-            rests=math.isinf(speed),
+            rests=rests,
         )
         history.types = (Replayed,)
         runtime.processes.register(SystemProcess())
