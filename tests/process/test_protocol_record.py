@@ -1,12 +1,19 @@
 """PROTOCOL.md, "Questions of the record", with the client that shares no code with the project."""
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from health_wire import CollectorClient, ProtocolError, door
 
 from tests.process.test_protocol_document import TIME, PlainClient
-from tests.running import Running, start_collector
+from tests.running import ROOT, Running, start_collector, wait_for
+
+DOCUMENT = (ROOT / "daemon/health_wire/PROTOCOL.md").read_text()
+OPS = ("history", "state_at", "events", "coverage", "marks")
+HEAD = {"ok": True, "v": 1, "host": "pi", "epoch": "e", "seq": 1, "time": "2026-01-01T12:00:00Z"}
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +114,47 @@ def test_marks(client: PlainClient) -> None:
     later = client.ask("marks", start=reply["time"])
     assert later["status"] == verdicts[-1]
     assert client.refused("marks", names=[])[0] == "bad_request"
+
+
+def documented(op: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """An op's request, as its heading has it, and the example of a reply."""
+    found = re.search(
+        rf"^### `{op}` `(.*)`\n(?s:.*?)^```json\n((?s:.*?))^```", DOCUMENT, re.MULTILINE
+    )
+    assert found is not None
+    request = found[1].replace('"start":T', '"start":0').replace('"end":T', '"end":9e9')
+    request = request.replace('"points":N', '"points":10')
+    return json.loads(request), json.loads(found[2])
+
+
+def members(value: Any) -> Any:
+    """Which members an object has, and the objects in it; of lists those of the first."""
+    if isinstance(value, dict):
+        return {name: members(below) for name, below in value.items()}
+    return members(value[0]) if isinstance(value, list) and value else None
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_what_the_document_shows_is_taken_by_both_sides(client: PlainClient, op: str) -> None:
+    request, example = documented(op)
+    wait_for(lambda: client.ask("health")["health"]["checks"]["total"], "no verdict yet")
+    door.answer(op, json.dumps(HEAD | example).encode())
+    if "time" in request:
+        assert client.refused(op, **request)[0] == "not_found", "that was before the record"
+        request["time"] = client.ask("ping")["time"]
+    reply = client.ask(op, **request)
+    assert set(example) <= set(reply)
+    if op in ("events", "coverage"):
+        [rows] = {"events", "epochs"} & set(example)
+        assert set(members(example)[rows]) == set(members(reply)[rows])
+
+
+def test_the_client_of_the_house_asks_the_same(collector: Running) -> None:
+    with CollectorClient(collector.events, collector.state) as client:
+        for op in OPS:
+            request, _ = documented(op)
+            if "time" in request:
+                with pytest.raises(ProtocolError, match="the record begins at"):
+                    client.request(op, **request)
+            else:
+                assert client.request(op, timeout=10.0, **request)["host"] == "pi ü"
