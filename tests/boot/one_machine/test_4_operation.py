@@ -7,7 +7,16 @@ import pytest
 from health_wire.command import CONFIG as CONFIG_UNUSABLE
 
 from tests.boot.machine import Machine, until
-from tests.boot.one_machine.units import COLLECTOR, CONFIG, STATE, UNITS, WEBUI, answers, verdict
+from tests.boot.one_machine.units import (
+    COLLECTOR,
+    CONFIG,
+    STATE,
+    UNITS,
+    WEBUI,
+    answers,
+    status,
+    verdict,
+)
 
 
 def test_reload_applies_a_good_file_and_refuses_a_bad_one(machine: Machine) -> None:
@@ -34,6 +43,24 @@ def test_reload_applies_a_good_file_and_refuses_a_bad_one(machine: Machine) -> N
         lambda: verdict(machine),
     )
     assert machine.prop(COLLECTOR, "MainPID") == pid
+
+
+_ASK = """
+from health_wire import CollectorClient
+with CollectorClient() as collector:
+    [*_, newest] = collector.request("coverage", timeout=30.0)["epochs"]
+    then = collector.request("state_at", timeout=30.0, time=newest["last_time"])
+    print(newest["epoch"], then["epoch"], then["state"]["system"]["identity"]["hostname"])
+"""
+
+
+def test_the_record_can_be_asked_in_the_sandbox(machine: Machine) -> None:
+    epoch = status(machine)["epoch"]
+    said = lambda: machine.run("python3", "-c", _ASK).stdout.split()  # noqa: E731
+    # What was just begun may not be on the disk yet.
+    until(lambda: said()[:2] == [epoch, epoch], 30, lambda: f"{epoch}: {said()}")
+    assert said()[2] == machine.name
+    assert "Traceback" not in machine.journal(COLLECTOR)
 
 
 def with_threshold(example: str) -> str:
