@@ -44,13 +44,13 @@ def recovers(page: Page) -> None:
 def test_a_stopped_collector_is_stale_until_it_goes_on(
     open_page: Open, collector: Running, webui: Running
 ) -> None:
-    page = open_page(webui.url)
+    page = open_page(webui.url, interrupted=True)  # it may have asked for charts just then
     assert (
         stale_after(page, lambda: collector.send(signal.SIGSTOP)) < LIMIT_SECONDS + _SLACK_SECONDS
     )
     fresh = open_page(webui.url, script=False)
     expect(fresh.locator("h1")).to_contain_text("Stale: no data for")
-    late = open_page(webui.url)
+    late = open_page(webui.url, interrupted=True)
     expect(late.locator("h1")).to_contain_text("Stale: no data for")
     expect(late.locator("#no-charts")).to_contain_text("Charts come back with the collector.")
     collector.send(signal.SIGCONT)
