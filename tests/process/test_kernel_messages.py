@@ -16,6 +16,8 @@ from tests.running import Running, records, running, start_collector, wait_for
 
 pytestmark = pytest.mark.slow
 
+LISTENING = {"HEALTH_COLLECTORD_KERNEL_MESSAGES": "true"}
+
 
 @pytest.fixture(autouse=True)
 def log(tmp_path: Path) -> None:
@@ -49,12 +51,12 @@ def told(tmp_path: Path, words: str) -> list[dict[str, Any]]:
 
 
 def test_a_warning_is_told_once_whenever_it_came(tmp_path: Path) -> None:
-    with start_collector(tmp_path):
+    with start_collector(tmp_path, env=LISTENING):
         warned = say("caf\u00e9")
         noticed = say("a notice", 5)
         wait_for(lambda: told(tmp_path, warned), timeout=40)
     between = say("nobody listens")
-    with start_collector(tmp_path):
+    with start_collector(tmp_path, env=LISTENING):
         wait_for(lambda: told(tmp_path, between), timeout=40)
     [message] = told(tmp_path, warned)
     assert (message["priority"], message["facility"]) == (4, "user")
