@@ -30,6 +30,7 @@ export class Charts {
     this.described = 0;
     this.pointed = null;
     this.now = 0;
+    this.filled = Boolean(former); // until then a chart without a figure may get some: it stays
     const figures = new Map(
       [...this.section.querySelectorAll("[data-chart]")].map((e) => [e.dataset.chart, e]),
     );
@@ -91,7 +92,7 @@ export class Charts {
   // What the collector has kept, before and beside what comes live.
   async refill(now) {
     this.now = now;
-    const { series } = await this.ask({ seconds: LIVE_SECONDS });
+    const { series } = await this.ask({ seconds: LIVE_SECONDS }).finally(() => { this.filled = true; });
     for (const [state, { track }] of this.live) track.fill(own(series, state));
     if (!this.window.isPlain) await this.load();
     this.described = 0;
@@ -130,7 +131,7 @@ export class Charts {
 
   draw(now, anew = false) {
     this.now = now;
-    if (document.hidden) return;
+    if (document.hidden || !this.filled) return;
     this.traces.draw(now, LIVE_SECONDS, anew);
     const { live } = this.window;
     if (!live && !anew) return;
