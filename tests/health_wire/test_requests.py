@@ -16,7 +16,7 @@ class LateSocket(zmq.Socket[bytes]):
     def connect(self, address: str) -> Any:
         done = super().connect(address)
         if self.type == zmq.DEALER:
-            wait_for(lambda: not self.poll(0, zmq.POLLOUT), "it was let in")
+            wait_for(lambda: not self.poll(0, zmq.POLLOUT), "it was let in", 60.0)
         return done
 
 

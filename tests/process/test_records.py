@@ -36,7 +36,7 @@ def test_kill_9_leaves_whole_lines_and_the_next_start_goes_on_beside_it(tmp_path
     *lines, last = before.split(b"\n")
     first_epoch = [event["seq"] for event in events(lines)]
     assert first_epoch == list(range(1, len(lines))), "behind a checkpoint"
-    assert len(lines) > 50
+    assert len(lines) > 20
     assert last == b"" or not last.endswith(b"}")
     with start_collector(tmp_path, "--interval", "0.1") as collector:
         wait_for(lambda: len(files(tmp_path)) > 1)
