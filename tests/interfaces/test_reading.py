@@ -17,13 +17,16 @@ from tests.running import wait_for
 
 # A reader that does as it is told.
 SCRIPT = """
-import json, os, sys, time
+import json, os, sys, threading
+pause = threading.Event()
 for line in sys.stdin.buffer:
     asked = json.loads(line)
     if asked["op"] == "end":
         sys.exit(3)
-    while asked["op"] == "hang" or not os.path.exists(asked.get("until", "/")):
-        time.sleep(0.01)
+    if asked["op"] == "hang":
+        pause.wait()
+    while not os.path.exists(asked.get("until", "/")):
+        pause.wait(0.01)
     if "tell" in asked:
         open(asked["tell"], "w").close()
     body = json.dumps({**asked, "pid": os.getpid(), "more": "x" * asked.get("size", 0)})

@@ -65,8 +65,8 @@ def _status(said: MetricStatus | KernelLogStatus) -> Line | None:
 
 def _missed(said: KernelMessagesMissed) -> Line:
     return 4, (
-        f"of the kernel's messages {said.suppressed} came too fast, and {said.overwritten} were"
-        " overwritten"
+        f"of the kernel's messages {said.suppressed} are not told, too many at once, and"
+        f" {said.overwritten} were overwritten before they could be read"
     )
 
 
