@@ -38,36 +38,31 @@ def ask(
         CollectorTimeout: none came in time.
         Violation: what came has not the frames of a reply, or more than `most` bytes.
     """
-    monitor: zmq.Socket[bytes] = context.socket(zmq.PAIR)
-    monitor.linger = 0
+    with context.socket(zmq.PAIR) as monitor:
+        monitor.linger = 0
 
-    def prepare(socket: zmq.Socket[bytes]) -> None:
-        # A REQ would skip what is no reply, without end; the DEALER gives it, and is closed then.
-        # So the queue may be bounded: a connection that was stopped (see `survive_resets`) goes on
-        # only when half of the bound has been taken.
-        socket.setsockopt(zmq.RCVHWM, 4)
-        socket.setsockopt(zmq.MAXMSGSIZE, most() + 1)  # so that the door can say it in words
-        where = f"inproc://health-wire-request-{next(_serial)}"
-        socket.monitor(where, zmq.EVENT_CONNECTED)
-        monitor.connect(where)
+        def prepare(socket: zmq.Socket[bytes]) -> None:
+            # A REQ would skip what is no reply, without end; the DEALER gives it, and is closed
+            # then. So the queue may be bounded: a connection that was stopped (see
+            # `survive_resets`) goes on only when half of the bound has been taken.
+            socket.setsockopt(zmq.RCVHWM, 4)
+            socket.setsockopt(zmq.MAXMSGSIZE, most() + 1)  # so that the door can say it in words
+            where = f"inproc://health-wire-request-{next(_serial)}"
+            socket.monitor(where, zmq.EVENT_CONNECTED)
+            monitor.connect(where)
 
-    try:
         socket = connect(context, zmq.DEALER, endpoint, keys, prepare=prepare)
-    except ValueError:
-        monitor.close()
-        raise
-    try:
         try:
-            socket.send_multipart([b"", protocol.encode(request)], zmq.NOBLOCK)
-        except zmq.Again:
-            # Turned away already, and libzmq has given the connection up: that would never end.
-            raise CollectorTimeout(f"{endpoint} takes no request") from None
-        _wait(socket, monitor, endpoint, seconds, most)
-        delimiter, *rest = socket.recv_multipart()
-    finally:
-        socket.disable_monitor()
-        socket.close()
-        monitor.close()
+            try:
+                socket.send_multipart([b"", protocol.encode(request)], zmq.NOBLOCK)
+            except zmq.Again:
+                # Turned away already, and libzmq has given the connection up: it would never end.
+                raise CollectorTimeout(f"{endpoint} takes no request") from None
+            _wait(socket, monitor, endpoint, seconds, most)
+            delimiter, *rest = socket.recv_multipart()
+        finally:
+            socket.disable_monitor()
+            socket.close()
     if delimiter or len(rest) != 1:
         raise Violation(f"a reply has an empty frame and one more, not {1 + len(rest)}")
     return rest[0]
