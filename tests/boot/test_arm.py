@@ -22,7 +22,7 @@ ip link set lo up
 mount -t proc proc proc
 mount -t sysfs sysfs sys
 chroot . /qemu /usr/bin/python3 /usr/bin/health-collectord run 2> log &
-for i in $(seq 300); do
+for i in $(seq 900); do
     ! grep -q '^ready ' log || break
     kill -0 $! || break
     sleep 0.2

@@ -91,6 +91,8 @@ class Scene:
         wait_for(lambda: len(self.polite.of("Answer", since)) > 20)
         answers = self.polite.of("Answer", since)
         assert all(answer["ok"] for answer in answers)
+        shut_out = self.collector.stderr.count("all are shut out")
+        assert len(self.polite.of("Lost", since)) <= shut_out
         slowest = max(answer["seconds"] for answer in answers)
         took = sorted(answer["seconds"] - answer["waited"] for answer in answers)
         worst = max(answers, key=lambda answer: answer["seconds"] - answer["waited"])

@@ -64,8 +64,10 @@ def test_a_recorded_host(name: str, tmp_path: Path) -> None:
                 if metric["name"] in ("cpu", "disk"):  # one moment's figure; not there to be read
                     continue
                 golden = json.loads((GOLDEN / name / f"{metric['name']}.json").read_text())
-                expected = golden["second"] if metric["name"] != "identity" else golden["first"]
+                expected = golden["second"]
                 value = at(state, metric["state"])
+                if metric["name"] == "identity" and value == golden["first"]:
+                    continue  # it is read once a minute: before the change, or right after it
                 if metric["name"] == "restart":  # the collector's version is none of the host's
                     value = {**(value or {}), "version": None}
                 if expected is not None and "Unavailable" in expected:
