@@ -112,13 +112,13 @@ def test_the_zfs_module_comes_and_goes(recorded: Recorded) -> None:
     host.write("proc/meminfo", "MemTotal: 1000 kB\nMemFree: 100 kB\n")
     reader = MemoryReader(host.host, Options())
     seen = []
-    for now in range(5):
-        if now == 1:
+    for now in (0.0, 1.0, 30.0, 31.0, 32.0, 33.0):
+        if now == 1.0:
             host.write(ARCSTATS, arcstats(4096, 0))
-        if now == 3:
+        if now == 32.0:
             (host.folder / ARCSTATS).unlink()
-        seen.append(reader.read(float(now)).zfs_arc_bytes)
-    assert seen == [None, 4096, 4096, None, None]
+        seen.append(reader.read(now).zfs_arc_bytes)
+    assert seen == [None, None, 4096, 4096, None, None]  # it is looked for each half minute
 
 
 def test_arcstats_that_cannot_be_read_cost_their_own_figure(recorded: Recorded) -> None:

@@ -54,6 +54,8 @@ _UNCOUNTED = "the CPUs cannot be counted"
 class LoadReader:
     """Reads loadavg, and counts CPUs in sysfs, or in ``/proc/stat`` where sysfs is hidden.
 
+    The kernel reckons the averages every five seconds; between those there is nothing new to read.
+
     Load counts tasks that wait for I/O too: it is high on a machine whose disk does not answer.
 
     Inside a container it is the load of the whole host, as are the CPUs, unless lxcfs shows the
@@ -165,7 +167,7 @@ METRIC = Metric(
     message=LoadUpdated,
     state="system.load",
     reader=LoadReader,
-    interval=1.0,
+    interval=5.0,  # as often as the kernel reckons it (kernel/sched/loadavg.c: LOAD_FREQ)
     order=30,
     rules=(Above("load5_per_core", warning=2, critical=4, advice=_ADVICE),),
     card=Figures("Load", lines=("load1", "load5", "load15", "cores", "tasks_running", "reason")),

@@ -21,6 +21,7 @@ from health_collectord.vocabulary import (
 # What stands first, and is read at once where it does; the lines differ between kernels.
 _FIRST = (b"\nMemTotal:", b"\nMemFree:", b"\nMemAvailable:", b"\nBuffers:", b"\nCached:")
 _HEAD = re.compile(b"".join(name + rb" *(\d+) kB" for name in _FIRST))
+_LOOK_FOR_ZFS = 30.0  # seconds
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
@@ -78,8 +79,9 @@ class MemoryReader:
     def __init__(self, host: Host, options: Options) -> None:  # noqa: ARG002 has no options
         self._meminfo = host.proc("meminfo")
         self._arcstats = host.proc("spl/kstat/zfs/arcstats")
+        self._arc_at = float("-inf")
 
-    def read(self, now: float) -> MemoryUsageUpdated:  # noqa: ARG002 no rates here
+    def read(self, now: float) -> MemoryUsageUpdated:
         content = b"\n" + self._meminfo.read()
         head = _HEAD.match(content)
         total, free, told, buffers, cached = (
@@ -92,7 +94,7 @@ class MemoryReader:
         if not 0 < available <= total:
             available = min(free, total)
         taken = max(total - free, 0)
-        arc, given_back = self._arc(taken)
+        arc, given_back = self._arc(taken, now) if now >= self._arc_at else (None, 0)
         available = min(available + given_back, total)
         huge = _static_huge_pages(content, taken)
         ordinary = total - huge
@@ -120,12 +122,14 @@ class MemoryReader:
             zfs_arc_bytes=arc,
         )
 
-    def _arc(self, taken: int) -> tuple[int | None, int]:
+    def _arc(self, taken: int, now: float) -> tuple[int | None, int]:
         """ZFS's cache in bytes, and what it gives back in KiB (OpenZFS: zfs(4), arcstats).
 
-        The module may be loaded and unloaded at any time. Rows of arcstats are name, type, data.
+        The module may be loaded and unloaded at any time: it is looked for now and then where it
+        is not. Rows of arcstats are name, type, data.
         """
         if not os.access(self._arcstats.path, os.F_OK):  # cheaper than a failure to open it
+            self._arc_at = now + _LOOK_FOR_ZFS
             return None, 0
         try:
             content = self._arcstats.read()
