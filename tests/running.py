@@ -6,6 +6,7 @@ with start_collector(tmp_path) as collector:
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -45,6 +46,17 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("HEALTH_", "NOTIFY_"))}
     path = os.pathsep.join([str(ROOT / "daemon"), str(ROOT / "webui"), str(ROOT)])
     return kept | {"PYTHONPATH": path, "PYTHONWARNINGS": "error"} | dict(extra or {})
+
+
+@contextmanager
+def may_open(files: int) -> Iterator[None]:
+    """This process may, if the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, files)), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
 import pytest
-from health_collectord.interfaces.intake import Intake, Measure, port_of
+from health_collectord.interfaces.intake import Intake, Measure, _surplus, port_of
 
 from tests.health_wire.scripted import SettableClock
 from tests.running import wait_for
@@ -101,6 +101,27 @@ def test_who_came_since_the_last_look_may_have_come_right_after_it(
     assert is_open(connection)
     connection.sendall(bytes(6_000))
     wait_for(lambda: look(intake, clock, 1.0) or not is_open(connection))
+
+
+def test_of_too_many_the_newcomers_go_and_of_those_who_brought_the_most(
+    server: Server, clock: SettableClock
+) -> None:
+    intake = Intake(lambda: {server.port: Measure(5_000, 100, connections=6)}, clock)
+    old = [server.connect() for _ in range(4)]
+    look(intake, clock)
+    new = [server.connect() for _ in range(4)]
+    for talkative in new[:2]:
+        talkative.sendall(bytes(1_000))
+    look(intake, clock)
+    wait_for(lambda: [is_open(c) for c in (*old, *new)] == [True] * 4 + [False] * 2 + [True] * 2)
+
+
+def test_of_too_many_those_of_the_address_that_has_most_go() -> None:
+    few = [(True, 10_000, (f"192.0.2.{n}", 1)) for n in range(3)]
+    many = [(False, 0, ("198.51.100.1", n)) for n in range(10)]
+    ended = set(_surplus([*few, *many], 6))
+    assert len(ended) == 7
+    assert ended <= {peer for _, _, peer in many}
 
 
 def test_what_is_elsewhere_is_left_alone(intake: Intake, clock: SettableClock) -> None:

@@ -27,9 +27,9 @@ def test_one_room_per_host_and_one_frame_per_host_and_tick(tmp_path: Path) -> No
         for host, reader in readers.items():
             frames = list(reader.frames)
             assert {told["host"] for told in frames} == {host}, "nothing of the other"
-            assert all(len(told["events"]) > 1 for told in frames[1:3])
             # A tick is a second; one that a busy machine tears apart may make two frames.
             seconds = {told["time"].partition(".")[0] for told in frames}
             assert len(frames) <= len(seconds) + 1
+            assert sum(len(told["events"]) for told in frames) > 2 * len(seconds)
             seqs = [told["seq"] for told in frames]
             assert seqs == sorted(set(seqs))

@@ -11,7 +11,6 @@ one answer in a thousand, and one more, may be late by up to a second.
 import json
 import os
 import re
-import resource
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -27,7 +26,7 @@ from hypothesis import strategies as st
 
 from tests.process.hearing import Hearing, hearing
 from tests.process.hostile import MEMBERS, OPS, Fuzzer, endless
-from tests.running import Running, start_collector, wait_for
+from tests.running import Running, may_open, start_collector, wait_for
 
 SEED = int(os.environ.get("HOSTILE_SEED", "20260101"))
 INPUTS = int(os.environ.get("HOSTILE_INPUTS", "30000"))
@@ -53,10 +52,8 @@ REQUESTS = st.fixed_dictionaries(
 
 @pytest.fixture(scope="module", autouse=True)
 def many_files() -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, HALF_OPEN + 1000)), hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with may_open(HALF_OPEN + 1000):
+        yield
 
 
 class Scene:

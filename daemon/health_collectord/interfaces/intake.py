@@ -1,4 +1,4 @@
-"""A bound for what comes in over each connection, by the kernel's own count."""
+"""Bounds for connections: how many, and what comes in over each, by the kernel's own count."""
 
 import ctypes
 import logging
@@ -19,12 +19,22 @@ _LOG_SECONDS = 10.0
 _REST = 10  # times as long as a look took
 
 
+_Peer = tuple[object, ...]  # its address, its port, and what else the family has
+
+
 @dataclass(slots=True, frozen=True)
 class Measure:
-    """`burst` bytes at once, and `rate` bytes a second for as long as it likes."""
+    """What the connections of an endpoint may bring.
+
+    Attributes:
+        burst: bytes over one of them at once.
+        rate: bytes a second over one, for as long as it likes.
+        connections: how many may be open.
+    """
 
     burst: int
     rate: int
+    connections: int = 256
 
 
 # A subscriber says what it wants to hear. A request has 64 KiB at most, and mostly 50 bytes.
@@ -33,12 +43,16 @@ STATE = Measure(256 << 10, 128 << 10)
 
 
 class Intake:
-    """Ends TCP connections that bring more than their measure.
+    """Ends TCP connections that bring more than their measure, and those that are too many.
 
     libzmq has no bound for that which could be used: its queues may not be bounded (see
     `health_wire.subscription.survive_resets`), the frames of a message never are, and a byte can
-    become thirty in its memory, or in a PUB's tree of topics. Nor can it end one connection; the
+    become thirty in its memory, or in a PUB's tree of topics; a connection takes some 40 kB, and
+    its end a walk through what all others have subscribed to. Nor can it end one connection; the
     kernel can.
+
+    Where there are too many, those of the address that has most go: the newcomers first, and of
+    those who have brought the most.
 
     Args:
         measures: gives the measure of each local TCP port.
@@ -66,25 +80,53 @@ class Intake:
         worked = time.thread_time()
         before, self._levels = self._levels, {}
         since, self._looked = now - self._looked, now
+        held: dict[int, list[tuple[bool, int, _Peer]]] = {}
+        ended = False
         for port, peer, received, connection in _connections(measures):
             measure = measures[port]
+            held.setdefault(port, []).append((peer not in before, received, peer))
             left, then = before.get(peer, (measure.burst, 0))
             left += since * measure.rate - (received - then)
             self._levels[peer] = min(left, measure.burst), received
             if left < 0:
                 _abort(connection)
                 self._tell(peer, now)
-        self._next = now + _REST * (time.thread_time() - worked)
+                ended = True
+        if surplus := {
+            p for port, rows in held.items() for p in _surplus(rows, measures[port].connections)
+        }:
+            for _, peer, _, connection in _connections(measures):
+                if peer in surplus:
+                    _abort(connection)
+                    ended = True
+                    self._tell(peer, now, "there are too many from there")
+        # A look that has ended some is soon followed by the next: more may be coming.
+        self._next = now + (1 if ended else _REST) * (time.thread_time() - worked)
 
-    def _tell(self, peer: tuple[object, ...], now: float) -> None:
+    def _tell(self, peer: _Peer, now: float, why: str = "it sends too much") -> None:
         if now >= self._log_at:
             self._log_at = now + _LOG_SECONDS
-            _log.warning("ended a connection of %s: it sends too much", peer[0])
+            _log.warning("ended a connection of %s: %s", peer[0], why)
+
+
+def _surplus(rows: list[tuple[bool, int, _Peer]], most: int) -> Iterator[_Peer]:
+    """Whom to end so that `most` stay; rows are whether it is a newcomer, its bytes, and who."""
+    count = len(rows)
+    if count <= most:
+        return
+    addresses: dict[object, list[_Peer]] = {}
+    for _, _, peer in sorted(rows, key=lambda row: row[:2]):
+        addresses.setdefault(peer[0], []).append(peer)
+    while count > most:
+        largest = max(addresses.values(), key=len)
+        for _ in range(min(count - most, (len(largest) + 1) // 2)):
+            count -= 1
+            yield largest.pop()
 
 
 def _connections(
     ports: Mapping[int, object],
-) -> Iterator[tuple[int, tuple[object, ...], int, socket.socket]]:
+) -> Iterator[tuple[int, _Peer, int, socket.socket]]:
     """Local port, peer, bytes received, and the connection while it is the iterator's turn."""
     for name in os.listdir(_FDS):
         try:

@@ -33,8 +33,8 @@ class Ceiling:
         except (OSError, ValueError, IndexError):
             return 0
 
-    def exceeded(self, by: int = 0) -> bool:
-        return self.held() > self._limit + by
+    def exceeded(self) -> bool:
+        return self.held() > self._limit
 
     def look(self) -> None:
         """Makes `fd` readable if it is exceeded; from any thread."""

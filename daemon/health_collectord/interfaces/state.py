@@ -28,7 +28,6 @@ _LOOK_MILLISECONDS = 500  # until a revoked client is shut out
 _DEAF = 4096
 _TAKE_SECONDS = 0.02  # for libzmq's thread to take a reply
 _FREE_SECONDS = 1.0  # for it to free what ended connections had
-_SPARE_SECONDS, _SPARE_BYTES = 0.04, 16 << 20  # for the same, before all are ended
 _TOO_MUCH = "you ask for more than your share; ask again later, and for less"
 _BUSY = protocol.encode(
     {"ok": False, "v": protocol.VERSION, "error": protocol.BUSY, "message": _TOO_MUCH}
@@ -156,6 +155,8 @@ class StateEndpoint(Process):
                     continue
                 if router in waiting:
                     self._turn(router)
+        except zmq.ContextTerminated:
+            pass  # while it was trying in vain to be bound again
         finally:
             router.close(linger=LINGER_MILLISECONDS)
             commands.close(linger=0)
@@ -177,7 +178,7 @@ class StateEndpoint(Process):
 
     def _relieve(self, router: zmq.Socket[bytes], ceiling: Ceiling) -> zmq.Socket[bytes]:
         """Gives back what ended connections had; where that is not enough, ends all of them."""
-        if not self._given_back(ceiling, _SPARE_SECONDS, _SPARE_BYTES):
+        if not self._given_back(ceiling, 0.0):
             _log.warning("clients take too much memory: all are shut out, and may come back")
             self._shut_out_elsewhere()
             router = self._shut_out(router)
@@ -185,20 +186,16 @@ class StateEndpoint(Process):
         ceiling.renew()
         return router
 
-    def _given_back(self, ceiling: Ceiling, seconds: float, spare: int = 1 << 62) -> bool:
-        """Whether libzmq's threads free what brings memory below the ceiling, within that time.
-
-        Args:
-            spare: bytes above the ceiling from which on it is not waited for.
-        """
+    def _given_back(self, ceiling: Ceiling, seconds: float) -> bool:
+        """Whether libzmq's threads free what brings memory below the ceiling, within that time."""
         until = time.monotonic() + seconds
         while True:
             give_back_memory()
             if not ceiling.exceeded():
                 return True
-            if time.monotonic() >= until or ceiling.exceeded(spare):
+            if time.monotonic() >= until:
                 return False
-            time.sleep(0.002)
+            time.sleep(0.02)
 
     def _turn(self, router: zmq.Socket[bytes]) -> None:
         """Answers what has come, for a while: others wait at the gate, and for memory."""
