@@ -3,6 +3,7 @@
 import os
 import re
 import stat
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -220,22 +221,38 @@ def _verify(segment: Segment, written: Path, text: BinaryIO) -> None:
     text.seek(0)
     for part in columns.read(written.read_bytes()):
         if isinstance(part, Damage):
-            raise SegmentError(f"{segment.name}: {part.reason} (at byte {part.offset})")
+            raise _damaged(segment, part)
         if text.read(len(part.text)) != part.text:
             raise SegmentError(f"{segment.name}: its columns do not give its text")
     if text.read(1):
-        raise SegmentError(f"{segment.name}: it still grows, or grew after it ended")
+        raise _grown(segment)
+
+
+def _damaged(segment: Segment, damage: Damage) -> SegmentError:
+    return SegmentError(f"{segment.name}: {damage.reason} (at byte {damage.offset})")
+
+
+def _grown(segment: Segment) -> SegmentError:
+    return SegmentError(f"{segment.name}: it still grows, or grew after it ended")
 
 
 def remove_text(segment: Segment) -> Segment:
-    """Removes the text of a segment, once more making sure that its columns give the same.
+    """Removes the text of a segment, if it and its columns are still what was verified.
 
     Raises:
-        SegmentError: they do not; the text stays. `end_segment` writes them anew.
+        SegmentError: they are not; the text stays. `end_segment` writes the columns anew.
         OSError: one of them cannot be read, or the text not be removed.
     """
     with segment.text_path.open("rb") as text:
-        _verify(segment, segment.columns_path, text)
+        for part in columns.checksums(segment.columns_path.read_bytes()):
+            if isinstance(part, Damage):
+                raise _damaged(segment, part)
+            size, crc = part
+            block = text.read(size)
+            if len(block) != size or zlib.crc32(block) != crc:
+                raise SegmentError(f"{segment.name}: its columns do not give its text")
+        if text.read(1):
+            raise _grown(segment)
     segment.text_path.unlink()
     return replace(segment, text=None)
 

@@ -123,6 +123,19 @@ def test_text_stays_where_columns_do_not_give_it(tmp_path: Path) -> None:
     assert all_of(segments.remove_text(segments.end_segment(segment))) == lines(2, 101)
 
 
+def test_text_stays_where_a_bit_of_its_columns_has_changed(tmp_path: Path) -> None:
+    segment = segments.end_segment(put(tmp_path, NAME, lines(1, 20)))
+    whole = segment.columns_path.read_bytes()
+    for place in range(len(whole)):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << place % 8
+        segment.columns_path.write_bytes(changed)
+        with pytest.raises(SegmentError):
+            segments.remove_text(segment)
+    segment.columns_path.write_bytes(whole)
+    assert segments.remove_text(segment).text is None
+
+
 def test_a_wrong_encoder_would_not_cost_the_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
