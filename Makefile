@@ -22,7 +22,7 @@ test: system $(STAMPS)/dev
 	BOOT_TESTS=1 $(BIN)/python -m tests.halves $(PYTEST_ARGS)
 
 check: $(STAMPS)/dev lint
-	$(BIN)/python -m pytest -q -m 'not slow' --ignore=tests/process --ignore=tests/browser --ignore=tests/boot $(PYTEST_ARGS)
+	$(BIN)/python -m tests.halves --fast $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: $(STAMPS)/dev

@@ -8,15 +8,21 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.firmware import PlayedFirmware, build
 from tests.halves import HALF, half_of
 from tests.running import wait_for
 
 # Examples are few and the same each time by default; HYPOTHESIS_PROFILE=thorough looks harder.
-settings.register_profile("default", max_examples=60, deadline=None, derandomize=True)
-settings.register_profile("thorough", max_examples=2000, deadline=None)
+# That a busy machine takes long to make them says nothing.
+_SLOWLY = [HealthCheck.too_slow]
+settings.register_profile(
+    "default", max_examples=60, deadline=None, derandomize=True, suppress_health_check=_SLOWLY
+)
+settings.register_profile(
+    "thorough", max_examples=2000, deadline=None, suppress_health_check=_SLOWLY
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 _HANGING_SECONDS = 300.0 + float(os.environ.get("HOSTILE_SECONDS", "0"))

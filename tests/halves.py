@@ -1,9 +1,10 @@
 """All tests in two runs of pytest at once: most of them wait most of the time.
 
-    python -m tests.halves [PYTEST-ARGUMENT...]
+    python -m tests.halves [--fast] [PYTEST-ARGUMENT...]
 
-Each run takes the arguments and, of the tests that they name, those of its half. What the first
-says is shown as it comes, and then what the second has said. The status is 0 if both have passed.
+With --fast, those that start no process and wait for nothing. Each run takes the arguments and, of
+the tests that they name, those of its half. What the first says is shown as it comes, and then what
+the second has said. The status is 0 if both have passed.
 """
 
 import os
@@ -14,9 +15,16 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
-HALF = "TESTS_HALF"
+HALF, HALF_OF_FAST = "TESTS_HALF", "TESTS_HALF_OF_FAST"
 FIRST, SECOND = "first", "second"
+FAST = (
+    "-q",
+    "-m",
+    "not slow",
+    *(f"--ignore=tests/{each}" for each in ("boot", "browser", "process")),
+)
 IN_SECOND = ("boot", "process")  # where much is waiting for what shall happen within some time
+FAST_IN_SECOND = ("health_archive", "health_wire", "interfaces", "metrics", "runtime")
 # But for these, which do nothing but wait: so the two take about as long.
 IN_FIRST = ("test_link_cuts", "test_recorded_hosts", "test_records", "test_stopped_client")
 _NOTHING_TO_RUN = 5  # pytest's status where no test of a half was asked for
@@ -25,6 +33,8 @@ _NOTHING_TO_RUN = 5  # pytest's status where no test of a half was asked for
 def half_of(path: Path) -> str:
     """In which half the tests of a file are."""
     inside = path.relative_to(Path(__file__).parent).parts
+    if HALF_OF_FAST in os.environ:
+        return SECOND if inside[0] in FAST_IN_SECOND else FIRST
     return SECOND if inside[0] in IN_SECOND and path.stem not in IN_FIRST else FIRST
 
 
@@ -40,6 +50,9 @@ def start(half: str, arguments: list[str], output: BinaryIO | None) -> subproces
 
 
 def main(arguments: list[str]) -> int:
+    if arguments[:1] == ["--fast"]:
+        os.environ[HALF_OF_FAST] = "1"
+        arguments = [*FAST, *arguments[1:]]
     runs: list[subprocess.Popen[bytes]] = []
 
     def stop(*_: object) -> None:

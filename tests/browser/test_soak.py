@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import CALM, Open
 from tests.running import start_collector, start_webui
 
 FRAMES = 300
@@ -20,7 +20,7 @@ _MOST_BYTES = 2000
 
 def test_frames_are_not_kept_and_neither_are_elements(open_page: Open, tmp_path: Path) -> None:
     with (
-        start_collector(tmp_path, "--interval", "0.2", transport="ipc") as collector,
+        start_collector(tmp_path, "--interval", "0.2", transport="ipc", env=CALM) as collector,
         start_webui(tmp_path, collector) as webui,
     ):
         page = open_page("about:blank", interrupted=True)
@@ -57,4 +57,6 @@ def test_frames_are_not_kept_and_neither_are_elements(open_page: Open, tmp_path:
         grown = (later_heap - heap) / (last - first)
         print(f"{grown:.0f} bytes a frame, {nodes} to {later_nodes} nodes in {last - first} frames")
         assert grown < _MOST_BYTES
-        assert later_nodes - nodes < 50
+        assert (
+            later_nodes - nodes < FRAMES / 3
+        )  # a problem, or a chart that comes late, has some tens

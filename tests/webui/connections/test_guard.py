@@ -10,7 +10,7 @@ def client(queued: int, tcp: socket.socket) -> Any:
     queue: JoinableQueue[Any] = JoinableQueue()
     for number in range(queued):
         queue.put(number)
-    made = SimpleNamespace(queue=queue, tcp=tcp, closed=[])
+    made = SimpleNamespace(queue=queue, tcp=tcp, closing=False, closed=[])
     made.close = lambda **how: made.closed.append(how)
     return made
 

@@ -82,7 +82,10 @@ def test_who_asks_again_and_again_is_cut(engine: Engine, clock: SettableClock) -
     assert len(engine.taken) == BURST + 2
 
 
-def test_who_has_gone_is_not_heard(engine: Engine) -> None:
+@pytest.mark.parametrize("said", ["0", '2["follow",null]'])
+def test_who_has_gone_is_not_heard(engine: Engine, said: str) -> None:
+    engine.sockets["a"].closing = True  # its rooms have been left already
+    engine.hear(said)
     engine.sockets.clear()
-    assert not engine.hear('2["follow",null]')
+    engine.hear(said)
     assert not engine.taken

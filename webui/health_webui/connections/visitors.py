@@ -34,16 +34,20 @@ class Visitors:
         engine.on("message", self.hear)
 
     def hear(self, sid: str, said: Any) -> Any:
-        """A message has come on that connection."""
-        if not isinstance(said, str) or not (_CONNECT.fullmatch(said) or self._follows(sid, said)):
+        """A message has come on that connection; which may have ended since."""
+        client = self._engine.sockets.get(sid)
+        if client is None or client.closing or client.closed:
+            return None
+        if not isinstance(said, str) or not (
+            _CONNECT.fullmatch(said) or self._follows(client, said)
+        ):
             close(self._engine, sid)
             return None
         return self._take(sid, said)
 
-    def _follows(self, sid: str, said: str) -> bool:
+    def _follows(self, client: Any, said: str) -> bool:
         """Whether it says whom it follows, and may say it now."""
-        client = self._engine.sockets.get(sid)
-        if client is None or not _FOLLOW.fullmatch(said):
+        if not _FOLLOW.fullmatch(said):
             return False
         now = self._clock()
         left, since = getattr(client, "asked", (float(BURST), now))
