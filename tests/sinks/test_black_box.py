@@ -39,6 +39,25 @@ def test_a_write_in_between_puts_no_sync_off(
     writer.close()
 
 
+def test_what_a_write_in_between_took_is_synced_in_time_though_no_line_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(black_box, "monotonic", lambda: now[0])
+    writer = BlackBoxWriter(tmp_path / "box", "e" * 32, sync_seconds=2)
+    writer.write(NAME, LINES)
+    assert not writer.flush_due(), "nothing waits"
+    now[0] += 1
+    writer.write(NAME, [b'{"seq":2}\n'])
+    assert not writer.flush_due(), "not yet"
+    now[0] += writer.until_next
+    assert writer.flush_due()
+    kept = b"".join(each.lines for each in read_black_box(tmp_path / "box"))
+    assert kept == LINES[0] + b'{"seq":2}\n'
+    assert not writer.flush_due()
+    writer.close()
+
+
 def test_a_box_that_cannot_be_had_is_not_tried_all_the_time(tmp_path: Path) -> None:
     writer = BlackBoxWriter(tmp_path / "none/box", "e" * 32)
     (tmp_path / "none").write_text("a file in the way")

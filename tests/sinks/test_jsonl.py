@@ -6,6 +6,7 @@ import os
 import shutil
 from datetime import timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.doubles import START, ManualClock, Note, sequenced
+from tests.running import wait_for
 
 
 def record(seconds: float, number: int = 0) -> Record:
@@ -288,6 +290,22 @@ def test_the_black_box_has_every_line(tmp_path: Path) -> None:
     kept = list(read_black_box(tmp_path / "black-box"))
     assert {each.segment for each in kept} == {segment.name}
     assert b"".join(each.lines for each in kept) == segment.text_path.read_bytes()
+
+
+def test_the_black_box_is_synced_in_time_though_nothing_more_happens(tmp_path: Path) -> None:
+    scene = Scene(tmp_path / "history")
+    scene.box = scene.sink._black_box = BlackBoxWriter(tmp_path / "box", "e" * 32, 0.5)
+    scene.sink.pause = 0.05
+    scene.happen(1, 1)
+    scene.write()
+    scene.happen(2, 2)
+    scene.write()
+    scene.sink._thread = Thread(target=scene.sink._run)
+    scene.sink._thread.start()
+    try:
+        wait_for(lambda: [each.last_seq for each in read_black_box(tmp_path / "box")] == [1, 2])
+    finally:
+        scene.sink.stop()
 
 
 def test_a_black_box_that_cannot_be_written_costs_the_record_nothing(

@@ -56,8 +56,18 @@ class BlackBoxWriter:
             self._flush()
             self._segment = segment
         self._waiting += lines
-        if monotonic() - self._synced >= self._every * 0.9:  # the writer's pauses are not exact
-            self._flush()
+        self.flush_due()
+
+    def flush_due(self) -> bool:
+        """Makes what waits last if it is time, also where no line has come since; whether it did.
+
+        Lines that were taken early, by a warning's write, would otherwise wait for the next line.
+        """
+        # The writer's pauses are not exact.
+        if not self._waiting or monotonic() - self._synced < self._every * 0.9:
+            return False
+        self._flush()
+        return True
 
     def close(self) -> None:
         self._flush()

@@ -126,6 +126,10 @@ class JsonlSink(QueuedSink):
             self.pause = self._black_box.until_next
         return len(lines)
 
+    def idle(self) -> None:
+        if self._black_box is not None and self._black_box.flush_due():
+            self.pause = self._black_box.until_next
+
     def close(self) -> None:
         if self._keeper is not None:
             self._keeper.stop()

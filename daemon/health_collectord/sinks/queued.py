@@ -125,6 +125,9 @@ class QueuedSink(EventSinkProtocol, ABC):
     def prepare(self) -> None:
         """Called by the writer thread before it writes anything."""
 
+    def idle(self) -> None:
+        """Called by the writer thread when it has nothing to write, or may not try yet."""
+
     def _run(self) -> None:
         retry_at = 0.0
         self.prepare()
@@ -135,6 +138,8 @@ class QueuedSink(EventSinkProtocol, ABC):
             if self._queue and (not self._failing or ending or monotonic() >= retry_at):
                 self._write_all()
                 retry_at = monotonic() + _RETRY_SECONDS
+            else:
+                self.idle()
             if not self._queue:
                 self._settled.set()
             if ending:
