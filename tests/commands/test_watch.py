@@ -24,14 +24,28 @@ def test_watch_prints_the_events_as_they_come(collector: Running, tmp_path: Path
         assert "Traceback" not in watching.stderr
 
 
-def test_watch_of_what_there_is_not_says_so(collector: Running, tmp_path: Path) -> None:
-    with running(command(collector, "watch", "system.memry"), tmp_path, ready=False) as watching:
+@pytest.mark.parametrize(
+    ("prefix", "near"),
+    [
+        ("system.memry", "system.memory"),
+        ("collector.nothing", ""),
+        ("kernel.mesage", "kernel.message"),
+    ],
+)
+def test_watch_of_what_there_is_not_says_so(
+    collector: Running, tmp_path: Path, prefix: str, near: str
+) -> None:
+    with running(command(collector, "watch", prefix), tmp_path, ready=False) as watching:
         assert watching.wait() == 1
-        assert "no event's name begins with 'system.memry'; did you mean system." in watching.stderr
+        assert f"no event's name begins with '{prefix}'; " in watching.stderr
+        assert near in watching.stderr
 
 
-def test_watch_of_what_may_come_waits(collector: Running, tmp_path: Path) -> None:
-    whole = command(collector, "watch", "service.")
+@pytest.mark.parametrize(
+    "prefix", ["service.", "kernel.message", "collector.metrics.disk", "health.updated", ""]
+)
+def test_watch_of_what_may_come_waits(collector: Running, tmp_path: Path, prefix: str) -> None:
+    whole = command(collector, "watch", prefix)
     with running(whole, tmp_path, ready=False) as watching:
         wait_for(lambda: f"{collector.events} is live" in watching.stderr)
         assert watching.stop(2) == 0

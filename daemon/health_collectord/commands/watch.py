@@ -3,14 +3,17 @@
 import sys
 from difflib import get_close_matches
 
+from bussdcc import Message, message
 from health_wire import CollectorClient, CollectorTimeout, Event, Link, ProtocolError, Snapshot
 from health_wire.terminal import escape, to_json
 
+from health_collectord import messages
 from health_collectord.commands.local import connect
 from health_collectord.config import Config
+from health_collectord.events import event_name
 
-# What a collector says besides its metrics' samples; PROTOCOL.md, "Names".
-_FAMILIES = ("collector.", "health.updated", "runtime.", "service.", "process.", "interface.")
+# Of messages that name their events themselves.
+_NAMED = ("collector.kernel.updated", "collector.self.updated", "health.updated")
 
 
 def watch(config: Config, prefix: str) -> int:
@@ -36,17 +39,27 @@ def watch(config: Config, prefix: str) -> int:
 
 def _nothing(client: CollectorClient, prefix: str) -> str:
     """Why no event begins with that; empty where one may."""
-    if any(name.startswith(prefix) or prefix.startswith(name) for name in _FAMILIES):
-        return ""
     try:
         metrics = client.request("describe")["metrics"]
     except (CollectorTimeout, ProtocolError):
         return ""
     events = [str(m.get("event")) for m in metrics]
-    if any(event.startswith(prefix) for event in events):
+    about = [f"collector.metrics.{m.get('name')}.updated" for m in metrics]
+    if any(name.startswith(prefix) for name in (*events, *about, *_names())):
         return ""
-    near = get_close_matches(prefix, events, 3, 0.5)
+    near = get_close_matches(prefix, (*events, *_names()), 3, 0.5)
     hint = (
         f"did you mean {', '.join(map(escape, near))}?" if near else "`watch` shows all there are"
     )
     return f"no event's name begins with {prefix!r}; {hint}"
+
+
+def _names() -> list[str]:
+    """Of what a collector says besides its metrics' samples and their statuses."""
+    found = {
+        event_name(each)
+        for module in (messages, message)
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, Message) and not hasattr(each, "event_name")
+    }
+    return sorted({*found, *_NAMED})
