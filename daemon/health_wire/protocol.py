@@ -1,6 +1,7 @@
 """Names, limits and defaults of the wire, and its strict JSON. PROTOCOL.md is the contract."""
 
 import json
+from json.scanner import make_scanner
 from typing import Any
 
 VERSION = 1
@@ -60,6 +61,7 @@ def _refuse_constant(name: str) -> Any:
 
 
 _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+_scan = make_scanner(_decoder)  # type: ignore[arg-type]
 
 
 def decode_object(frame: bytes) -> dict[str, Any]:
@@ -69,7 +71,13 @@ def decode_object(frame: bytes) -> dict[str, Any]:
         ProtocolError: it is not UTF-8, not JSON, nested too deeply, or not an object.
     """
     try:
-        value = _decoder.decode(frame.decode())
+        text = frame.decode()
+        try:
+            value, end = _scan(text, 0)
+        except StopIteration:
+            end = -1
+        if end != len(text):  # there is space around it, or it is no JSON, which this one tells of
+            value = _decoder.decode(text)
     except RecursionError:
         raise ProtocolError(BAD_REQUEST, "the JSON is nested too deeply") from None
     except ValueError as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
